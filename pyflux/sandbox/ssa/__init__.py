@@ -1,0 +1,1 @@
+"""Server-side apply: field sets, typed merge and compare, managedFields."""
