@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyflux.catalog.api.crd import ApiKind
+    from pyflux.catalog.api.definition import ApiKind
     from pyflux.catalog.api.notation import Line, Schema
     from pyflux.catalog.api.validation import Problem
 
@@ -41,7 +41,7 @@ def _shared_types() -> dict[str, Schema]:
 @cache
 def kinds_of(group: str) -> tuple[ApiKind, ...]:
     """The kinds of one group, in the order of its file; none for a group that is not Flux's."""
-    from pyflux.catalog.api.crd import api_kind
+    from pyflux.catalog.api.definition import api_kind
     from pyflux.catalog.api.notation import parse_kinds, parse_types
 
     if group not in GROUPS:
@@ -75,7 +75,7 @@ def crds() -> list[dict[str, Any]]:
 
 
 def validate(obj: dict[str, Any]) -> list[Problem]:
-    """What the API server would refuse in `obj`, a manifest of a Flux kind; empty for other kinds and when right."""
+    """What the API server would refuse in `obj`; nothing for kinds that are not Flux's."""
     from pyflux.catalog.api.validation import validate_object
 
     return validate_object(obj)

@@ -13,8 +13,8 @@ One file a group under `data/`, two-space indentation, one fact a line:
     ...NAME                               the fields and rules of type NAME, in this place
     rule CEL / says MESSAGE               a rule over the surrounding object
 
-`!` marks a required field. TYPE is `string`, `bool`, `int`, `int64`, `time`, `any`, `object` (its fields follow,
-indented), `(a|b)` for an enumeration, `[TYPE]` for a list, `{TYPE}` for a map, or the name of a type.
+`!` marks a required field. TYPE is `string`, `bool`, `int`, `int64`, `time`, `any`, `object` (its fields
+follow, indented), `(a|b)` for an enumeration, `[TYPE]` for a list, `{TYPE}` for a map, or the name of a type.
 Constraints: `len=1..253`, `range=0..`, `items=1..`, `pattern=REGEX`, `default=VALUE`, `list=atomic|map:KEY`,
 `map=atomic`.
 """
@@ -68,7 +68,7 @@ class KindEntry:
 
 
 def read_lines(text: str) -> list[Line]:
-    """Nest lines by their indentation. Raises ValueError for an indentation that is not two spaces a level."""
+    """Nest lines by their indentation. Raises ValueError when it is not two spaces a level."""
     roots: list[Line] = []
     stack: list[Line] = []
     for number, raw in enumerate(text.splitlines(), 1):

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from pyflux.catalog import api
-from pyflux.catalog.api.cel import CelError, evaluate
+from pyflux.catalog.api.cel import evaluate
+from pyflux.catalog.api.cel_values import CelError
 from pyflux.catalog.api.notation import Schema
 
 _FLUX_GROUP = re.compile(r"(^|\.)(toolkit|extensions)\.fluxcd\.io$")
@@ -56,7 +57,7 @@ def validate_object(obj: dict[str, Any]) -> list[Problem]:
 
 
 def apply_defaults(schema: Schema, value: Any) -> Any:
-    """A copy of `value` with the defaults of `schema` filled in, as the API server does before it validates."""
+    """A copy of `value` with the defaults of `schema` filled in, as the API server does first."""
     if isinstance(value, dict):
         fields = schema.get("properties", {})
         rest = schema.get("additionalProperties")
@@ -116,7 +117,9 @@ def _check_parts(schema: Schema, value: Any, path: str, open_fields: tuple[str, 
         )
 
 
-def _check_object(schema: Schema, value: dict[str, Any], path: str, open_fields: tuple[str, ...]) -> Iterator[Problem]:
+def _check_object(
+    schema: Schema, value: dict[str, Any], path: str, open_fields: tuple[str, ...]
+) -> Iterator[Problem]:
     for name in schema.get("required", []):
         if name not in value:
             yield Problem(_join(path, name), "Required value")
@@ -181,7 +184,7 @@ def _check_rules(schema: Schema, value: Any, path: str) -> Iterator[Problem]:
 
 @cache
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """`$` of the description is the end of the text, while that of `re` also stands before a last line break."""
+    """`$` of the API is the end of the text; that of `re` also stands before a last line break."""
     if pattern.endswith("$") and not pattern.endswith("\\$"):
         pattern = pattern[:-1] + r"\Z"
     return re.compile(pattern)

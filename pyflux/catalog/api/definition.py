@@ -19,7 +19,7 @@ _KIND_WORDS = "Kind of this object, in CamelCase; cannot be changed."
 
 @dataclass(frozen=True)
 class ApiKind:
-    """One custom resource of the Flux API, with the schema of the one version this release serves and stores."""
+    """One custom resource of the Flux API, with the schema of the one version this release has."""
 
     group: str
     kind: str
