@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TextIO
 
+    # in `Call` these names are methods
+    Text = str
+    Truth = bool
+    Number = int
+
 
 class Log:
     """Messages for people, one line each, on stderr. The marks are flux's."""
@@ -99,7 +104,18 @@ class KubeOptions:
 class Env:
     """One command's world. `kube` says which cluster; `pyflux.kube.connect(env)` opens it."""
 
-    __slots__ = ("environ", "kube", "log", "monotonic", "now", "sleep", "stderr", "stdin", "stdout", "verbose")
+    __slots__ = (
+        "environ",
+        "kube",
+        "log",
+        "monotonic",
+        "now",
+        "sleep",
+        "stderr",
+        "stdin",
+        "stdout",
+        "verbose",
+    )
 
     def __init__(
         self,
@@ -138,6 +154,9 @@ class Env:
         return self.stdin.isatty()
 
 
+_STR, _BOOL, _INT = str, bool, int
+
+
 class Call:
     """A parsed command line: the command's path, its arguments and the value of every flag it has."""
 
@@ -145,10 +164,10 @@ class Call:
 
     def __init__(
         self,
-        path: tuple[str, ...],
-        args: list[str] | None = None,
-        values: dict[str, Any] | None = None,
-        changed: set[str] | None = None,
+        path: tuple[Text, ...],
+        args: list[Text] | None = None,
+        values: dict[Text, Any] | None = None,
+        changed: set[Text] | None = None,
     ) -> None:
         self.path = path
         """Canonical names, aliases resolved: ("get", "sources", "git")."""
@@ -157,35 +176,35 @@ class Call:
         self.changed = changed or set()
         """Names of the flags that were given on the command line."""
 
-    def str(self, name: str) -> str:
+    def str(self, name: Text) -> Text:
         value = self.values[name]
-        assert isinstance(value, str), name
+        assert isinstance(value, _STR), name
         return value
 
-    def bool(self, name: str) -> bool:
+    def bool(self, name: Text) -> Truth:
         value = self.values[name]
-        assert isinstance(value, bool), name
+        assert isinstance(value, _BOOL), name
         return value
 
-    def int(self, name: str) -> int:
+    def int(self, name: Text) -> Number:
         value = self.values[name]
-        assert isinstance(value, int), name
+        assert isinstance(value, _INT), name
         return value
 
-    def strings(self, name: str) -> list[str]:
+    def strings(self, name: Text) -> list[Text]:
         value = self.values[name]
         assert isinstance(value, list), name
         return value
 
-    def mapping(self, name: str) -> dict[str, str]:
+    def mapping(self, name: Text) -> dict[Text, Text]:
         value = self.values[name]
         assert isinstance(value, dict), name
         return value
 
-    def duration(self, name: str) -> int:
+    def duration(self, name: Text) -> Number:
         """A duration flag's value in nanoseconds (see `pyflux.catalog.duration`)."""
         return self.int(name)
 
-    def seconds(self, name: str) -> float:
+    def seconds(self, name: Text) -> float:
         """A duration flag's value in seconds."""
         return self.int(name) / 1e9

@@ -38,24 +38,33 @@ class Resource(NamedTuple):
 
 # group/version, then kind=plural; kinds that are not namespaced stand after "|"
 _BUILT_IN = """
-v1 ConfigMap=configmaps Endpoints=endpoints Event=events LimitRange=limitranges PersistentVolumeClaim=persistentvolumeclaims Pod=pods PodTemplate=podtemplates ReplicationController=replicationcontrollers ResourceQuota=resourcequotas Secret=secrets Service=services ServiceAccount=serviceaccounts | Namespace=namespaces Node=nodes PersistentVolume=persistentvolumes
-apps/v1 ControllerRevision=controllerrevisions DaemonSet=daemonsets Deployment=deployments ReplicaSet=replicasets StatefulSet=statefulsets |
+v1 ConfigMap=configmaps Endpoints=endpoints Event=events LimitRange=limitranges
+    PersistentVolumeClaim=persistentvolumeclaims Pod=pods PodTemplate=podtemplates
+    ReplicationController=replicationcontrollers ResourceQuota=resourcequotas Secret=secrets Service=services
+    ServiceAccount=serviceaccounts | Namespace=namespaces Node=nodes PersistentVolume=persistentvolumes
+apps/v1 ControllerRevision=controllerrevisions DaemonSet=daemonsets Deployment=deployments
+    ReplicaSet=replicasets StatefulSet=statefulsets |
 batch/v1 CronJob=cronjobs Job=jobs |
 autoscaling/v2 HorizontalPodAutoscaler=horizontalpodautoscalers |
 autoscaling/v1 HorizontalPodAutoscaler=horizontalpodautoscalers |
 policy/v1 PodDisruptionBudget=poddisruptionbudgets |
 networking.k8s.io/v1 Ingress=ingresses NetworkPolicy=networkpolicies | IngressClass=ingressclasses
-rbac.authorization.k8s.io/v1 Role=roles RoleBinding=rolebindings | ClusterRole=clusterroles ClusterRoleBinding=clusterrolebindings
+rbac.authorization.k8s.io/v1 Role=roles RoleBinding=rolebindings | ClusterRole=clusterroles
+    ClusterRoleBinding=clusterrolebindings
 storage.k8s.io/v1 | StorageClass=storageclasses CSIDriver=csidrivers
 scheduling.k8s.io/v1 | PriorityClass=priorityclasses
 coordination.k8s.io/v1 Lease=leases |
 discovery.k8s.io/v1 EndpointSlice=endpointslices |
 events.k8s.io/v1 Event=events |
-admissionregistration.k8s.io/v1 | MutatingWebhookConfiguration=mutatingwebhookconfigurations ValidatingWebhookConfiguration=validatingwebhookconfigurations ValidatingAdmissionPolicy=validatingadmissionpolicies ValidatingAdmissionPolicyBinding=validatingadmissionpolicybindings
+admissionregistration.k8s.io/v1 | MutatingWebhookConfiguration=mutatingwebhookconfigurations
+    ValidatingWebhookConfiguration=validatingwebhookconfigurations
+    ValidatingAdmissionPolicy=validatingadmissionpolicies
+    ValidatingAdmissionPolicyBinding=validatingadmissionpolicybindings
 apiextensions.k8s.io/v1 | CustomResourceDefinition=customresourcedefinitions
 apiregistration.k8s.io/v1 | APIService=apiservices
 authentication.k8s.io/v1 | SelfSubjectReview=selfsubjectreviews TokenReview=tokenreviews
-authorization.k8s.io/v1 LocalSubjectAccessReview=localsubjectaccessreviews | SelfSubjectAccessReview=selfsubjectaccessreviews SubjectAccessReview=subjectaccessreviews
+authorization.k8s.io/v1 LocalSubjectAccessReview=localsubjectaccessreviews |
+    SelfSubjectAccessReview=selfsubjectaccessreviews SubjectAccessReview=subjectaccessreviews
 """
 
 _parsed: dict[tuple[str, str], Resource] = {}
@@ -64,7 +73,7 @@ _parsed: dict[tuple[str, str], Resource] = {}
 def built_in(api_version: str, kind: str) -> Resource | None:
     """The built-in resource of a kind; None for kinds that come with CRDs."""
     if not _parsed:
-        for line in _BUILT_IN.strip().splitlines():
+        for line in _BUILT_IN.replace("\n    ", " ").strip().splitlines():
             head, _, rest = line.partition(" ")
             group, _, version = head.rpartition("/")
             inside, _, outside = rest.partition("|")

@@ -34,7 +34,7 @@ def _option(flag: Flag, panel: str) -> TyperOption:
         param_decls=[*names, flag.name.replace("-", "_")],
         help=flag.help,
         default=default or None,
-        show_default=default if default and default != "[]" else False,
+        show_default=bool(default) and default != "[]",
         is_flag=is_bool,
         metavar=None if is_bool else _METAVARS.get(flag.type, flag.type),
         hidden=flag.hidden or bool(flag.deprecated),
@@ -86,7 +86,7 @@ class RowCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # the words were read by pflag in `execute`; click must not read them again
         ctx.args = list(args)
-        return ctx.args
+        return args
 
     def invoke(self, ctx: Any) -> Any:
         env, found = ctx.obj
@@ -126,7 +126,7 @@ class RowGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx._protected_args, ctx.args = args[:1], args[1:]
-        return ctx.args
+        return args[1:]
 
     def invoke(self, ctx: Any) -> Any:
         env, found = ctx.obj

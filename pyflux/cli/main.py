@@ -11,7 +11,15 @@ import sys
 from pyflux.cli import pflag
 from pyflux.cli.model import Command
 from pyflux.env import Call, Env
-from pyflux.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, PyfluxError, SilentExit, UsageError, WarningExit
+from pyflux.errors import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    PyfluxError,
+    SilentExit,
+    UsageError,
+    WarningExit,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

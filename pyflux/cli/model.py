@@ -19,7 +19,18 @@ class Flag:
     a name registered in `pyflux.cli.flagtypes`; `default` is the text the reference prints.
     """
 
-    __slots__ = ("complete", "default", "deprecated", "extra", "help", "hidden", "name", "required", "short", "type")
+    __slots__ = (
+        "complete",
+        "default",
+        "deprecated",
+        "extra",
+        "help",
+        "hidden",
+        "name",
+        "required",
+        "short",
+        "type",
+    )
 
     def __init__(
         self,

@@ -139,11 +139,7 @@ def complete_plugin(env: Env, word: str, words: list[str], timeout: float) -> tu
 
 def plugin_names(env: Env) -> list[str]:
     """The words that plugins of the folder add to the root command."""
-    return (
-        [plugin.name for plugin in plugin_folder.installed(env.environ, _builtin())]
-        if _has_folder(env)
-        else []
-    )
+    return [plugin.name for plugin in plugin_folder.installed(env.environ, _builtin())] if _has_folder(env) else []
 
 
 def _has_folder(env: Env) -> bool:

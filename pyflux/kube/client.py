@@ -1,0 +1,542 @@
+"""The kube client: objects are plain JSON dicts, requests are values, errors are `pyflux.errors.KubeError`s.
+
+One client is for one thread; `fork()` gives another thread its own connection.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from pyflux.catalog.resources import Resource, built_in
+from pyflux.errors import Gone, KubeError, NoMatch, NotFound, Unauthorized, Unreachable, kube_error
+from pyflux.kube import request as req
+from pyflux.kube.transport import Connection, Dropped, Response, is_loopback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from pyflux.kube.config import Target
+    from pyflux.kube.request import Request
+
+    Obj = dict[str, Any]
+
+_BIG = 262_144
+_RETRY_STATUS = frozenset((429, 502, 503, 504))
+_ATTEMPTS = 4
+
+
+def loads(body: bytes) -> Any:
+    """JSON to Python; large answers by orjson, which costs an import but is three times as fast."""
+    if len(body) > _BIG:
+        import orjson
+
+        return orjson.loads(body)
+    return json.loads(body)
+
+
+class Listing:
+    """The objects of a list, with apiVersion and kind filled in, and the resourceVersion to watch from."""
+
+    __slots__ = ("items", "resource_version")
+
+    def __init__(self, items: list[Obj], resource_version: str) -> None:
+        self.items = items
+        self.resource_version = resource_version
+
+
+class Client:
+    """One cluster as one identity. `timeout` is the longest silence in seconds."""
+
+    def __init__(self, target: Target, *, timeout: float = 300.0, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._sleep = sleep
+        self._connection = Connection(target, timeout)
+        self._resources: dict[tuple[str, str], Resource] = {}
+        self._headers: list[tuple[str, str]] | None = None
+
+    @property
+    def server(self) -> str:
+        return self._target.server
+
+    @property
+    def context(self) -> str:
+        """Name of the kubeconfig context; empty where there is none."""
+        return self._target.context
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def fork(self) -> Client:
+        """The same cluster and identity over a connection of its own, for another thread."""
+        self._login()
+        other = Client(self._target, timeout=self._timeout, sleep=self._sleep)
+        other._resources = self._resources
+        return other
+
+    def impersonate(self, user: str, groups: Sequence[str] = ()) -> Client:
+        """The same cluster as somebody else."""
+        self._login()
+        target = self._target.copy()
+        target.impersonate = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
+        other = Client(target, timeout=self._timeout, sleep=self._sleep)
+        other._resources = self._resources
+        return other
+
+    # -- sending
+
+    def _login(self) -> list[tuple[str, str]]:
+        """The headers of every request; fetches credentials that have to be fetched, once."""
+        if self._headers is not None:
+            return self._headers
+        target = self._target
+        if target.exec_plugin is not None or target.auth_provider is not None:
+            from pyflux.kube.auth import resolve
+
+            resolve(target)
+        token = target.token
+        if target.token_file:
+            try:
+                with open(target.token_file, encoding="utf-8") as file:
+                    token = file.read().strip()
+            except OSError as error:
+                raise Unauthorized(f"cannot read the token file {target.token_file}: {error.strerror}") from None
+        headers = [("Host", self._connection.authority), ("User-Agent", "pyflux")]
+        if token:
+            headers.append(("Authorization", f"Bearer {token}"))
+        elif target.username:
+            from base64 import b64encode
+
+            login = b64encode(f"{target.username}:{target.password}".encode()).decode()
+            headers.append(("Authorization", f"Basic {login}"))
+        headers += target.impersonate
+        if target.compression and not is_loopback(self._connection.host):
+            headers.append(("Accept-Encoding", "gzip"))
+        self._headers = headers
+        return headers
+
+    def send(self, request: Request) -> Response:
+        """Sends one request, again where that is safe and may help. Raises KubeError for 400 and above."""
+        headers = self._login()
+        data = request.encode(self._connection.base, headers)
+        attempt = 0
+        while True:
+            attempt += 1
+            used = self._connection.is_open
+            try:
+                self._connection.send(data)
+                response = self._connection.response()
+            except Dropped as error:
+                # an idle connection that the server closed is not a failure: nothing was read of it
+                if attempt < _ATTEMPTS and (request.repeatable or (used and attempt == 1)):
+                    if not used:
+                        self._sleep(0.1 * 2**attempt)
+                    continue
+                raise self._connection.unreachable(OSError(str(error))) from None
+            if response.status in _RETRY_STATUS and attempt < _ATTEMPTS and self._may_repeat(request, response):
+                self._sleep(min(_retry_after(response) or 0.2 * 2**attempt, 10.0))
+                continue
+            if response.status >= 400:
+                raise error_of(request, response)
+            return response
+
+    @staticmethod
+    def _may_repeat(request: Request, response: Response) -> bool:
+        return response.status == 429 or (request.repeatable and response.status != 429)
+
+    def send_many(self, requests: Sequence[Request]) -> list[Response | KubeError]:
+        """Sends repeatable requests at once over the one connection (HTTP pipelining) and reads the answers in order.
+
+        An error stands in its request's place. Where a server or proxy between does not take pipelined requests,
+        what is left is sent one by one.
+        """
+        headers = self._login()
+        base = self._connection.base
+        answers: list[Response | KubeError] = []
+        try:
+            self._connection.send(b"".join(request.encode(base, headers) for request in requests))
+            for request in requests:
+                response = self._connection.response()
+                if response.status in _RETRY_STATUS:
+                    break
+                answers.append(error_of(request, response) if response.status >= 400 else response)
+                if not self._connection.is_open:
+                    break
+        except Dropped:
+            pass
+        if len(answers) < len(requests):
+            self._connection.close()
+        for request in requests[len(answers) :]:
+            try:
+                answers.append(self.send(request))
+            except Unreachable:
+                raise
+            except KubeError as error:
+                answers.append(error)
+        return answers
+
+    # -- reading
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        chunk: int = 0,
+        resource_version: str = "",
+    ) -> Listing:
+        """All objects of a kind, in `chunk`s where given."""
+        items: list[Obj] = []
+        token = ""
+        while True:
+            request = req.listing(
+                resource,
+                namespace,
+                labels=labels,
+                fields=fields,
+                limit=chunk,
+                token=token,
+                resource_version="" if token else resource_version,
+            )
+            body = loads(self.send(request).body)
+            items += _items(resource, body)
+            meta = body.get("metadata") or {}
+            token = meta.get("continue") or ""
+            if not token:
+                return Listing(items, str(meta.get("resourceVersion") or ""))
+
+    def list_many(
+        self, resources: Sequence[tuple[Resource, str]], *, labels: str = "", fields: str = ""
+    ) -> list_of[Listing | KubeError]:
+        """Lists of several (resource, namespace) pairs side by side; an error stands in its list's place."""
+        requests = [req.listing(resource, namespace, labels=labels, fields=fields) for resource, namespace in resources]
+        found: list_of[Listing | KubeError] = []
+        for (resource, _), answer in zip(resources, self.send_many(requests), strict=True):
+            if isinstance(answer, KubeError):
+                found.append(answer)
+                continue
+            body = loads(answer.body)
+            version = str((body.get("metadata") or {}).get("resourceVersion") or "")
+            found.append(Listing(_items(resource, body), version))
+        return found
+
+    def get(self, resource: Resource, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
+        """One object. Raises NotFound."""
+        return self._object(req.reading(resource, name, namespace, subresource))
+
+    def get_many(self, names: Sequence[tuple[Resource, str, str]]) -> list_of[Obj | KubeError]:
+        """Several (resource, name, namespace) objects side by side; an error stands in its object's place."""
+        requests = [req.reading(resource, name, namespace) for resource, name, namespace in names]
+        return [answer if isinstance(answer, KubeError) else loads(answer.body) for answer in self.send_many(requests)]
+
+    def _object(self, request: Request) -> Obj:
+        found: Obj = loads(self.send(request).body)
+        return found
+
+    # -- writing
+
+    def create(self, resource: Resource, obj: Obj, *, dry_run: bool = False, field_manager: str = "flux") -> Obj:
+        """Creates an object. Raises AlreadyExists, Invalid."""
+        return self._object(req.creating(resource, obj, dry_run=dry_run, manager=field_manager))
+
+    def replace(
+        self,
+        resource: Resource,
+        obj: Obj,
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+        field_manager: str = "flux",
+    ) -> Obj:
+        """Puts a whole object. Raises Conflict where its resourceVersion is no longer the newest."""
+        return self._object(
+            req.replacing(resource, obj, subresource=subresource, dry_run=dry_run, manager=field_manager)
+        )
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str,
+        body: Any,
+        *,
+        type: str = "merge",
+        subresource: str = "",
+        dry_run: bool = False,
+        field_manager: str = "flux",
+    ) -> Obj:
+        """A merge, json or strategic patch."""
+        return self._object(
+            req.patching(
+                resource,
+                name,
+                namespace,
+                body,
+                type=type,
+                subresource=subresource,
+                dry_run=dry_run,
+                manager=field_manager,
+            )
+        )
+
+    def apply(
+        self,
+        obj: Obj,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        field_manager: str = "flux",
+        subresource: str = "",
+        resource: Resource | None = None,
+        validation: str = "",
+    ) -> Obj:
+        """Server-side apply. Raises Conflict where another manager owns a field and `force` is off."""
+        where = resource or self.resource_for(obj["apiVersion"], obj["kind"])
+        meta = obj["metadata"]
+        return self._object(
+            req.patching(
+                where,
+                meta["name"],
+                meta.get("namespace", ""),
+                obj,
+                type="apply",
+                subresource=subresource,
+                dry_run=dry_run,
+                manager=field_manager,
+                force=force,
+                validation=validation,
+            )
+        )
+
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        propagation: str = "",
+        uid: str = "",
+        dry_run: bool = False,
+    ) -> Obj:
+        """Deletes an object; `propagation` is Background, Foreground or Orphan. Raises NotFound."""
+        return self._object(req.deleting(resource, name, namespace, propagation=propagation, uid=uid, dry_run=dry_run))
+
+    # -- watching
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        name: str = "",
+        labels: str = "",
+        fields: str = "",
+        resource_version: str = "",
+        timeout: float = 0.0,
+        bookmarks: bool = True,
+    ) -> Iterator[tuple[str, Obj]]:
+        """(ADDED, MODIFIED, DELETED or BOOKMARK, object) as they happen, over a connection of its own.
+
+        Ends when the server ends it, or after `timeout` seconds. Raises Gone where `resource_version` is too old.
+        """
+        request = req.watching(
+            resource,
+            namespace,
+            labels=labels,
+            fields=_name_selector(name, fields),
+            resource_version=resource_version,
+            timeout=max(1, round(timeout)) if timeout else 0,
+            bookmarks=bookmarks,
+        )
+        for line in self._lines(request, timeout):
+            event = json.loads(line)
+            kind, obj = event["type"], event["object"]
+            if kind == "ERROR":
+                raise kube_error(int(obj.get("code") or 500), obj.get("reason") or "", obj.get("message") or "")
+            yield kind, obj
+
+    def follow(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        name: str = "",
+        labels: str = "",
+        fields: str = "",
+        timeout: float,
+    ) -> Iterator[tuple[str, Obj]]:
+        """What is there now as ADDED, then what happens, through reconnects, until `timeout` seconds are over."""
+        deadline = time.monotonic() + timeout
+        selector = _name_selector(name, fields)
+        version = ""
+        while (left := deadline - time.monotonic()) > 0:
+            if not version:
+                listing = self.list(resource, namespace, labels=labels, fields=selector)
+                version = listing.resource_version
+                for obj in listing.items:
+                    yield "ADDED", obj
+            try:
+                for kind, obj in self.watch(
+                    resource,
+                    namespace,
+                    labels=labels,
+                    fields=selector,
+                    resource_version=version,
+                    timeout=left,
+                ):
+                    version = obj["metadata"]["resourceVersion"]
+                    if kind != "BOOKMARK":
+                        yield kind, obj
+            except Gone:
+                version = ""
+            except Unreachable:
+                if deadline - time.monotonic() <= 0:
+                    return
+                self._sleep(0.5)
+
+    def _lines(self, request: Request, timeout: float) -> Iterator[bytes]:
+        connection = Connection(self._target, self._timeout)
+        headers = [pair for pair in self._login() if pair[0] != "Accept-Encoding"]
+        try:
+            try:
+                connection.send(request.encode(connection.base, headers))
+                head = connection.head()
+            except Dropped as error:
+                raise connection.unreachable(OSError(str(error))) from None
+            if head.status >= 400:
+                raise error_of(request, Response(head.status, head.headers, b"".join(connection.pieces(head))))
+            # a silent stream is normal; the server ends it at its own time limit
+            connection.set_timeout(timeout + 15.0 if timeout else 3600.0)
+            rest = b""
+            for piece in connection.pieces(head):
+                rest += piece
+                *lines, rest = rest.split(b"\n")
+                yield from (line for line in lines if line)
+            if rest:
+                yield rest
+        finally:
+            connection.close()
+
+    def stream(self, path: str, query: dict[str, str] | None = None) -> Iterator[bytes]:
+        """Lines of a text answer as they come, such as a pod's log, over a connection of its own."""
+        return self._lines(req.Request("GET", path, query=query, accept="*/*"), 0.0)
+
+    # -- the rest
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        query: dict[str, str] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Response:
+        """Any request. Raises KubeError for 400 and above."""
+        return self.send(req.Request(method, path, query=query, body=body, content_type=content_type, accept=accept))
+
+    def server_version(self) -> dict[str, str]:
+        """What GET /version says: gitVersion, major, minor, …"""
+        found: dict[str, str] = loads(self.raw("GET", "/version").body)
+        return found
+
+    def resource_for(self, api_version: str, kind: str) -> Resource:
+        """Where objects of a kind are found: built-in table, then discovery (remembered). Raises NoMatch."""
+        known = built_in(api_version, kind) or self._resources.get((api_version, kind))
+        if known is not None:
+            return known
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            body = loads(self.raw("GET", path).body)
+        except NotFound:
+            raise _no_match(api_version, kind) from None
+        for resource in _resources(api_version, body):
+            self._resources[api_version, resource.kind] = resource
+        found = self._resources.get((api_version, kind))
+        if found is None:
+            raise _no_match(api_version, kind)
+        return found
+
+    def discover(self) -> list_of[Resource]:
+        """Every resource that the server has, in each group's preferred version."""
+        groups = loads(self.raw("GET", "/apis").body).get("groups") or []
+        versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+        requests = [req.Request("GET", f"/apis/{v}" if "/" in v else f"/api/{v}") for v in versions]
+        found: list_of[Resource] = []
+        for version, answer in zip(versions, self.send_many(requests), strict=True):
+            # a group whose own server is down must not hide the others
+            if not isinstance(answer, KubeError):
+                found += _resources(version, loads(answer.body))
+        return found
+
+
+if TYPE_CHECKING:
+    # inside Client, `list` is the method
+    list_of = list
+
+
+def _items(resource: Resource, body: Any) -> list[Obj]:
+    items: list[Obj] = body.get("items") or []
+    for item in items:
+        item.setdefault("apiVersion", resource.api_version)
+        item.setdefault("kind", resource.kind)
+    return items
+
+
+def _resources(api_version: str, body: Any) -> list[Resource]:
+    group, _, version = api_version.rpartition("/")
+    return [
+        Resource(group, version, entry["name"], entry["kind"], bool(entry.get("namespaced")))
+        for entry in body.get("resources") or []
+        if "/" not in entry["name"]
+    ]
+
+
+def _name_selector(name: str, fields: str) -> str:
+    mine = f"metadata.name={name}" if name else ""
+    return ",".join(part for part in (mine, fields) if part)
+
+
+def _retry_after(response: Response) -> float:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isdigit() else 0.0
+
+
+def _no_match(api_version: str, kind: str) -> NoMatch:
+    hint = ""
+    if ".fluxcd.io/" in api_version:
+        hint = "the Flux CRDs are not installed in this cluster; install them with: pyflux install"
+    return NoMatch(f'no matches for kind "{kind}" in version "{api_version}"', status=404, reason="NotFound", hint=hint)
+
+
+def error_of(request: Request, response: Response) -> KubeError:
+    """The error for an answer of 400 and above, from the API's Status where it sent one."""
+    status = response.status
+    try:
+        body = loads(response.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or body.get("kind") != "Status":
+        if status == 404 and request.resource is not None:
+            return _no_match(request.resource.api_version, request.resource.kind)
+        text = response.body[:200].decode("utf-8", "replace").strip()
+        return kube_error(status, "", f"the API server answered {status} to {request.method} {request.path}: {text}")
+    details = body.get("details") or {}
+    message = str(body.get("message") or "")
+    if status == 404 and request.resource is not None and not details.get("name"):
+        if request.method != "POST" or "could not find the requested resource" in message:
+            return _no_match(request.resource.api_version, request.resource.kind)
+    if status == 401:
+        return kube_error(
+            status,
+            "Unauthorized",
+            "the API server refused the login: Unauthorized",
+            hint="the token or certificate of this kubeconfig user is wrong or has expired; log in again",
+        )
+    return kube_error(status, str(body.get("reason") or ""), message, details)

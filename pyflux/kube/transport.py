@@ -1,0 +1,312 @@
+"""One kept-alive HTTP/1.1 connection to an API server, with TLS, proxies, pipelining and streams.
+
+Why not `http.client`: it costs every command a third of its start-up time (it imports `email`) and cannot pipeline,
+which is what makes many lists over a slow link cost one round trip.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from pyflux.errors import Unreachable
+from pyflux.kube.config import Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+    from typing import IO
+
+_MAX_HEAD = 65536
+_MAX_HEADERS = 200
+
+
+class Dropped(Exception):
+    """The connection ended before an answer began."""
+
+
+class Head:
+    """Status and headers (names in lower case) of an answer."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        self.status = status
+        self.headers = headers
+
+
+class Response(Head):
+    """A whole answer."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        super().__init__(status, headers)
+        self.body = body
+
+
+def split_url(url: str) -> tuple[str, str, int, str]:
+    """(scheme, host, port, path without a trailing /) of an http or https URL."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    place = place.rpartition("@")[2]
+    if place.startswith("["):
+        host, _, after = place[1:].partition("]")
+        port = after[1:]
+    else:
+        host, _, port = place.partition(":")
+    try:
+        number = int(port) if port else (443 if scheme == "https" else 80)
+    except ValueError:
+        raise Unreachable(f"bad address of the API server: {url}") from None
+    return scheme, host, number, (slash + path).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class Connection:
+    """Opens on first use; not for use by two threads. Socket errors come out as Unreachable or Dropped."""
+
+    def __init__(self, target: Target, timeout: float) -> None:
+        self._target = target
+        self._timeout = timeout
+        self.scheme, self.host, self._port, self.base = split_url(target.server)
+        self._sock: socket.socket | None = None
+        self._file: IO[bytes] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._sock is not None
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self._port}"
+
+    def close(self) -> None:
+        file, sock, self._file, self._sock = self._file, self._sock, None, None
+        for part in (file, sock):
+            if part is not None:
+                try:
+                    part.close()
+                except OSError:
+                    pass
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """The error for a connection that failed, with what was tried and why it failed."""
+        return Unreachable(
+            f"cannot reach the Kubernetes API server at {self._target.server}: {describe(error, self._timeout)}",
+            hint=_hint(error, self._target),
+        )
+
+    def open(self) -> None:
+        if self._sock is not None:
+            return
+        try:
+            sock = self._dial()
+            if self.scheme == "https":
+                sock = _wrap(sock, self._target, self._target.server_name or self.host)
+        except (OSError, ValueError) as error:
+            raise self.unreachable(error) from None
+        sock.settimeout(self._timeout)
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=65536)
+
+    def _dial(self) -> socket.socket:
+        wait = min(self._timeout, 30.0)
+        if not self._target.proxy:
+            sock = socket.create_connection((self.host, self._port), wait)
+        else:
+            sock = self._dial_proxy(wait)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return sock
+
+    def _dial_proxy(self, wait: float) -> socket.socket:
+        scheme, host, port, _ = split_url(self._target.proxy)
+        if scheme not in ("http", "https"):
+            raise ValueError(f"proxy scheme {scheme} is not supported (http and https are)")
+        sock = socket.create_connection((host, port), wait)
+        if scheme == "https":
+            sock = _wrap(sock, Target(self._target.proxy), host)
+        login = self._target.proxy.partition("://")[2].rpartition("@")[0]
+        extra = ""
+        if login:
+            from base64 import b64encode
+            from urllib.parse import unquote
+
+            extra = f"Proxy-Authorization: Basic {b64encode(unquote(login).encode()).decode()}\r\n"
+        where = self.authority
+        sock.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{extra}\r\n".encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            piece = sock.recv(1)
+            if not piece or len(answer) > _MAX_HEAD:
+                raise OSError(f"the proxy at {host}:{port} hung up")
+            answer += piece
+        status = answer.split(b" ", 2)[1:2]
+        if status != [b"200"]:
+            raise OSError(f"the proxy at {host}:{port} refused: {answer.splitlines()[0].decode('latin-1')}")
+        return sock
+
+    def send(self, data: bytes) -> None:
+        self.open()
+        assert self._sock is not None
+        try:
+            self._sock.sendall(data)
+        except OSError as error:
+            self.close()
+            raise Dropped(describe(error, self._timeout)) from None
+
+    def head(self) -> Head:
+        """Reads the status line and headers of the next answer."""
+        assert self._file is not None
+        try:
+            line = self._file.readline(_MAX_HEAD)
+            if not line:
+                self.close()
+                raise Dropped("the server closed the connection")
+            status = int(line.split(b" ", 2)[1])
+            headers: dict[str, str] = {}
+            for _ in range(_MAX_HEADERS):
+                line = self._file.readline(_MAX_HEAD)
+                if line in (b"\r\n", b"\n", b""):
+                    break
+                name, _, value = line.partition(b":")
+                headers[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
+        except TimeoutError as error:
+            self.close()
+            raise self.unreachable(error) from None
+        except OSError as error:
+            self.close()
+            raise Dropped(describe(error, self._timeout)) from None
+        except (ValueError, IndexError):
+            self.close()
+            raise self.unreachable(
+                ValueError("the answer is not HTTP; is this the address of an API server?")
+            ) from None
+        if 100 <= status < 200:
+            return self.head()
+        return Head(status, headers)
+
+    def response(self) -> Response:
+        """Reads a whole answer; the connection stays open where the server lets it."""
+        head = self.head()
+        body = b"".join(self.pieces(head))
+        if head.headers.get("content-encoding") == "gzip":
+            import zlib
+
+            body = zlib.decompress(body, 31)
+        return Response(head.status, head.headers, body)
+
+    def pieces(self, head: Head) -> Iterator[bytes]:
+        """The body's pieces as they come; closes the connection at the end where it cannot be used again."""
+        file = self._file
+        assert file is not None
+        keep = head.headers.get("connection", "").lower() != "close"
+        try:
+            if head.status in (204, 304):
+                pass
+            elif "chunked" in head.headers.get("transfer-encoding", "").lower():
+                yield from _chunks(file)
+            elif "content-length" in head.headers:
+                left = int(head.headers["content-length"])
+                while left:
+                    piece = file.read(min(left, 1 << 20))
+                    if not piece:
+                        raise OSError("the server closed the connection in the middle of an answer")
+                    left -= len(piece)
+                    yield piece
+            else:
+                keep = False
+                while piece := file.read(65536):
+                    yield piece
+        except (OSError, ValueError) as error:
+            self.close()
+            raise self.unreachable(error) from None
+        if not keep:
+            self.close()
+
+    def set_timeout(self, seconds: float) -> None:
+        """Longest silence, in seconds, while a body is read."""
+        if self._sock is not None:
+            self._sock.settimeout(seconds)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        size_line = file.readline(_MAX_HEAD)
+        if not size_line:
+            raise OSError("the server closed the connection in the middle of an answer")
+        size = int(size_line.split(b";")[0], 16)
+        if size == 0:
+            while file.readline(_MAX_HEAD) not in (b"\r\n", b"\n", b""):
+                pass
+            return
+        yield file.read(size)
+        file.readline(8)
+
+
+def _wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if target.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif target.ca:
+        context.load_verify_locations(cadata=target.ca.decode("ascii", "replace"))
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if target.cert:
+        _load_pair(context, target.cert, target.key)
+    return context.wrap_socket(sock, server_hostname=name)
+
+
+def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
+    """Client certificates can only be loaded from files: an anonymous one in memory, or a private temporary one."""
+    import os
+
+    pem = cert + b"\n" + key
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("pyflux", os.MFD_CLOEXEC)
+        try:
+            os.write(handle, pem)
+            context.load_cert_chain(f"/proc/self/fd/{handle}")
+        finally:
+            os.close(handle)
+        return
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile() as file:
+        file.write(pem)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def describe(error: Exception, timeout: float) -> str:
+    """A connection failure in plain words."""
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if isinstance(error, TimeoutError):
+        return f"no answer in {timeout:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    verify = getattr(error, "verify_message", "")
+    if verify:
+        return f"its certificate is not trusted: {verify}"
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+        return text.split("(_ssl.c")[0].strip()
+    return str(error)
+
+
+def _hint(error: Exception, target: Target) -> str:
+    if getattr(error, "verify_message", ""):
+        return "give its certificate authority with --certificate-authority, or use --insecure-skip-tls-verify"
+    where = f" (context {target.context})" if target.context else ""
+    return f"check that the cluster is up and that the kubeconfig's server address is right{where}"
