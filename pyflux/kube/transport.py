@@ -112,7 +112,7 @@ class Connection:
             raise self.unreachable(error) from None
         sock.settimeout(self._timeout)
         self._sock = sock
-        self._file = sock.makefile("rb", buffering=65536)
+        self._file = sock.makefile("rb")
 
     def _dial(self) -> socket.socket:
         wait = min(self._timeout, 30.0)

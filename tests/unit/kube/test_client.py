@@ -1,0 +1,182 @@
+"""The client against a small server of our own: pipelining, retries, errors, watches."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pyflux.catalog.resources import Resource, built_in
+from pyflux.errors import Conflict, Forbidden, Gone, KubeError, NoMatch, NotFound, Unauthorized, Unreachable
+from pyflux.kube.client import Client
+from pyflux.kube.config import Target
+
+PODS = built_in("v1", "Pod")
+assert PODS is not None
+KUSTOMIZATIONS = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
+
+
+class Server:
+    """Answers each request with the next of `answers`: bytes as they are, None to hang up."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes | None] = []
+        self.seen: list[str] = []
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
+
+    def _talk(self, peer: socket.socket) -> None:
+        file = peer.makefile("rb")
+        while line := file.readline():
+            length = 0
+            while (header := file.readline()) not in (b"\r\n", b""):
+                if header.lower().startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            file.read(length)
+            self.seen.append(line.decode().rsplit(" ", 1)[0])
+            answer = self.answers.pop(0)
+            if answer is None:
+                file.close()
+                peer.close()
+                return
+            peer.sendall(answer)
+            if b"Connection: close" in answer:
+                peer.shutdown(socket.SHUT_RDWR)
+                return
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def answer(body: Any, status: int = 200, headers: str = "") -> bytes:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n{headers}\r\n".encode() + data
+
+
+def failure(code: int, reason: str, message: str, **details: Any) -> bytes:
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
+    return answer(body, code)
+
+
+def page(*names: str, version: str = "7", token: str = "") -> bytes:
+    meta = {"resourceVersion": version, **({"continue": token} if token else {})}
+    return answer({"metadata": meta, "items": [{"metadata": {"name": name}} for name in names]})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(server: Server) -> Client:
+    return Client(Target(server.url), timeout=5, sleep=lambda _: None)
+
+
+def test_a_list_in_chunks(server: Server, client: Client) -> None:
+    server.answers = [page("a", token="t/1"), page("b")]
+    listing = client.list(PODS, "apps", labels="app in (web,db)", chunk=1)
+    assert [item["metadata"]["name"] for item in listing.items] == ["a", "b"]
+    assert listing.items[0]["kind"] == "Pod"
+    assert server.seen == [
+        "GET /api/v1/namespaces/apps/pods?labelSelector=app%20in%20%28web%2Cdb%29&limit=1",
+        "GET /api/v1/namespaces/apps/pods?labelSelector=app%20in%20%28web%2Cdb%29&limit=1&continue=t/1",
+    ]
+
+
+def test_many_lists_use_one_connection_and_keep_errors_in_place(server: Server, client: Client) -> None:
+    server.answers = [page("a"), answer(b"404 page not found\n", 404), page("b")]
+    one, two, three = client.list_many([(PODS, ""), (KUSTOMIZATIONS, ""), (PODS, "x")])
+    assert not isinstance(one, KubeError)
+    assert isinstance(two, NoMatch)
+    assert 'no matches for kind "Kustomization" in version "kustomize.toolkit.fluxcd.io/v1"' in two.message
+    assert not isinstance(three, KubeError)
+    assert three.items[0]["metadata"]["name"] == "b"
+    assert server.connections == 1
+
+
+def test_many_lists_survive_a_server_that_takes_one_request_a_connection(server: Server, client: Client) -> None:
+    closing = page("a").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    server.answers = [closing, page("b"), page("c")]
+    found = client.list_many([(PODS, ""), (PODS, "x"), (PODS, "y")])
+    assert len(found) == 3
+    assert not any(isinstance(listing, KubeError) for listing in found)
+
+
+def test_a_closed_idle_connection_is_opened_again_even_for_a_write(server: Server, client: Client) -> None:
+    server.answers = [page("a"), None, answer({"metadata": {"name": "a"}}, 201)]
+    client.list(PODS)
+    assert client.create(PODS, {"metadata": {"name": "a", "namespace": "x"}})["metadata"]["name"] == "a"
+
+
+def test_a_write_on_a_fresh_connection_is_never_sent_twice(server: Server, client: Client) -> None:
+    server.answers = [None]
+    with pytest.raises(Unreachable):
+        client.create(PODS, {"metadata": {"name": "a", "namespace": "x"}})
+    assert len(server.seen) == 1
+
+
+def test_reads_are_repeated_when_the_server_is_busy(server: Server, client: Client) -> None:
+    server.answers = [failure(503, "", "busy"), failure(429, "", "slow down"), page("a")]
+    assert len(client.list(PODS).items) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (failure(404, "NotFound", 'pods "a" not found', name="a"), NotFound),
+        (failure(409, "Conflict", "changed", name="a"), Conflict),
+        (failure(403, "Forbidden", "pods is forbidden", name="a"), Forbidden),
+        (failure(401, "Unauthorized", "Unauthorized"), Unauthorized),
+    ],
+)
+def test_errors_by_status(server: Server, client: Client, reply: bytes, error: type[KubeError]) -> None:
+    server.answers = [reply]
+    with pytest.raises(error):
+        client.get(PODS, "a", "x")
+
+
+def test_a_watch_ends_with_gone_when_its_version_is_too_old(server: Server, client: Client) -> None:
+    lines = [
+        {"type": "ADDED", "object": {"metadata": {"name": "a", "resourceVersion": "8"}}},
+        {"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}},
+    ]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    chunk = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    server.answers = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk]
+    events = client.watch(PODS, resource_version="7")
+    assert next(events)[0] == "ADDED"
+    with pytest.raises(Gone):
+        next(events)
+
+
+def test_nobody_listening_is_one_line_with_a_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(Unreachable) as caught:
+        Client(Target(f"http://127.0.0.1:{port}"), timeout=2, sleep=lambda _: None).list(PODS)
+    assert f"http://127.0.0.1:{port}: connection refused" in caught.value.message
+    assert caught.value.hint
+
+
+def test_something_that_is_not_http(server: Server, client: Client) -> None:
+    server.answers = [b"SSH-2.0-OpenSSH\r\n"]
+    with pytest.raises(Unreachable, match="not HTTP"):
+        client.list(PODS)
