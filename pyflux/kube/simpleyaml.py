@@ -70,7 +70,7 @@ def _mapping(lines: list[tuple[int, str]], at: int, indent: int) -> tuple[dict[s
         if end < 0 or text.startswith("- "):
             raise _Beyond
         key = text[:end]
-        if key[0] in _SPECIAL or key in found or key == "<<":
+        if not key or key in found or key == "<<" or key != key.strip() or _scalar(key) != key:
             raise _Beyond
         rest = text[end + 1 :].strip()
         at += 1
