@@ -123,7 +123,8 @@ class Flags:
             self.by_name[flag.name] = flag
             if flag.short:
                 self.by_short[flag.short] = flag
-            if flag.name not in self.values:
+            if flag.name not in self.changed:
+                # a command's own flag replaces one of the same name further up, with its default
                 self.values[flag.name] = default_value(flag)
 
     def set(self, flag: Flag, text: str, shown: str) -> None:
