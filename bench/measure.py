@@ -1,0 +1,96 @@
+"""Times whole processes: wall seconds and peak memory of each run, two commands in turn so that drift cancels out."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Run(NamedTuple):
+    """One finished process: wall seconds, peak resident memory in MiB (of it alone), exit code."""
+
+    wall: float
+    memory: float
+    code: int
+
+
+class Figure(NamedTuple):
+    """Medians over the counted runs."""
+
+    wall: float
+    memory: float
+    code: int
+
+
+def once(command: Sequence[str], env: Mapping[str, str]) -> Run:
+    """Runs a command with its output thrown away."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(env), stdin=null, stdout=null, stderr=null)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        os.close(null)
+    return Run(wall, usage.ru_maxrss / 1024, process.returncode)
+
+
+def in_turn(
+    commands: Mapping[str, Sequence[str]],
+    env: Mapping[str, str],
+    *,
+    runs: int = 7,
+    warmup: int = 1,
+    before: Callable[[], None] | None = None,
+) -> dict[str, Figure]:
+    """Medians per command, the commands run in turn (A B A B …); `before` runs ahead of each, uncounted."""
+    found: dict[str, list[Run]] = {name: [] for name in commands}
+    for index in range(warmup + runs):
+        for name, command in commands.items():
+            if before is not None:
+                before()
+            run = once(command, env)
+            if index >= warmup:
+                found[name].append(run)
+    return {
+        name: Figure(
+            statistics.median(run.wall for run in taken),
+            statistics.median(run.memory for run in taken),
+            max(run.code for run in taken),
+        )
+        for name, taken in found.items()
+    }
+
+
+def row(title: str, figures: Mapping[str, Figure]) -> str:
+    """A Markdown row: pyflux, and with a reference its figures and the ratios pyflux/reference."""
+    mine = figures["pyflux"]
+    cells = [title, _time(mine.wall), f"{mine.memory:.0f} MiB"]
+    reference = figures.get("flux")
+    if reference is not None:
+        cells += [
+            _time(reference.wall),
+            f"{reference.memory:.0f} MiB",
+            f"{mine.wall / reference.wall:.2f}",
+            f"{mine.memory / reference.memory:.2f}",
+        ]
+    failed = [name for name, figure in figures.items() if figure.code]
+    if failed:
+        cells[0] += f" (exit code not 0: {', '.join(failed)})"
+    return "| " + " | ".join(cells) + " |"
+
+
+def header(with_reference: bool) -> str:
+    names = ["", "pyflux", "memory"]
+    if with_reference:
+        names += ["flux", "memory", "time ratio", "memory ratio"]
+    return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
