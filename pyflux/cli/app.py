@@ -133,6 +133,9 @@ class RowGroup(TyperGroup):
         if len(found.chain) == len(self._chain):
             # a group called alone shows its help, whatever else is on its command line
             try:
+                if self._chain[-1].run:
+                    main.execute(env, found)
+                    return None
                 pflag.parse_words(found.flags, found.words)
             except pflag.HelpWanted:
                 pass
@@ -144,7 +147,7 @@ class RowGroup(TyperGroup):
 def build(chain: list[Command], *, rich: bool) -> TyperCommand | TyperGroup:
     """The Typer object for the last row of `chain` (the root first)."""
     row = chain[-1]
-    if row is tree.ROOT or not row.run:
+    if row is tree.ROOT or row.children or not row.run:
         return RowGroup(chain, rich=rich)
     return RowCommand(chain, rich=rich)
 
