@@ -62,6 +62,11 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     return scheme, host, number, (slash + path).rstrip("/")
 
 
+def _ascii(host: str) -> str | bytes:
+    """A host name as sockets and TLS take it without importing the IDNA codec, which only other alphabets need."""
+    return host.encode() if host.isascii() else host
+
+
 def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
@@ -117,7 +122,7 @@ class Connection:
     def _dial(self) -> socket.socket:
         wait = min(self._timeout, 30.0)
         if not self._target.proxy:
-            sock = socket.create_connection((self.host, self._port), wait)
+            sock = socket.create_connection((_ascii(self.host), self._port), wait)
         else:
             sock = self._dial_proxy(wait)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -264,7 +269,7 @@ def _wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if target.cert:
         _load_pair(context, target.cert, target.key)
-    return context.wrap_socket(sock, server_hostname=name)
+    return context.wrap_socket(sock, server_hostname=_ascii(name))
 
 
 def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
