@@ -1,0 +1,165 @@
+"""Git over HTTP(S): dulwich's smart client on a connection pool of our own making.
+
+Credentials travel in a header, only to the origin they were given for; certificates are always checked.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from dulwich.client import Urllib3HttpGitClient
+from dulwich.errors import GitProtocolError
+
+from pyflux.git.errors import CertificateRefused, GitError, GitUnreachable, LoginRefused, RepositoryMissing
+from pyflux.git.proxy import proxy_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyflux.git.auth import Auth
+    from pyflux.git.urls import RemoteUrl
+
+CONNECT_TIMEOUT = 15.0
+READ_TIMEOUT = 120.0
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class HttpClient(Urllib3HttpGitClient):
+    """dulwich's client with our errors and with bearer tokens."""
+
+    def __init__(self, url: RemoteUrl, auth: Auth) -> None:
+        import urllib3
+
+        self._where = url
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        super().__init__(url.plain, pool_manager=_pool(url, auth, timeout), quiet=True)
+        header = authorization(url, auth)
+        if header:
+            self._auth_header = header
+            self._auth_origin = self._origin(url.plain)
+
+    def _http_request(
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        data: bytes | Iterator[bytes] | None = None,
+        raise_for_status: bool = True,
+    ) -> tuple[Any, Callable[[int], bytes]]:
+        try:
+            answer, read = super()._http_request(url, headers, data, raise_for_status=False)
+        except GitProtocolError as why:
+            raise network_error(self._where, why.__cause__ or why) from None
+        if raise_for_status and answer.status != 200:
+            status = answer.status
+            answer.close()
+            raise status_error(self._where, status)
+        return answer, read
+
+
+def authorization(url: RemoteUrl, auth: Auth) -> str:
+    """The Authorization header's value; empty without credentials."""
+    from base64 import b64encode
+
+    if auth.bearer_token:
+        return f"Bearer {auth.bearer_token}"
+    user, password = auth.username or url.username, auth.password or url.password
+    if not user and not password:
+        return ""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _context(url: RemoteUrl, auth: Auth) -> ssl.SSLContext | None:
+    if url.scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    if auth.ca:
+        try:
+            context.load_verify_locations(cadata=auth.ca.decode())
+        except (ssl.SSLError, ValueError):
+            raise GitError("the CA file holds no PEM certificate") from None
+    if auth.client_certificate:
+        _load_client_certificate(context, auth)
+    return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, auth: Auth) -> None:
+    """OpenSSL reads certificates from files only: one of mode 0600, gone at once."""
+    import os
+    import tempfile
+
+    handle, path = tempfile.mkstemp(prefix="pyflux-", suffix=".pem")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(auth.client_certificate.rstrip() + b"\n" + auth.client_key)
+        context.load_cert_chain(path)
+    except ssl.SSLError as why:
+        raise GitError(f"the client certificate and its key cannot be used: {why.reason}") from None
+    finally:
+        os.unlink(path)
+
+
+def _pool(url: RemoteUrl, auth: Auth, timeout: Any) -> Any:
+    import urllib3
+
+    settings: dict[str, Any] = {
+        "headers": {"User-Agent": "git/pyflux"},
+        "timeout": timeout,
+        "retries": urllib3.Retry(0, redirect=5, raise_on_redirect=False),
+        "maxsize": 2,
+    }
+    context = _context(url, auth)
+    if context is not None:
+        settings["ssl_context"] = context
+    proxy = proxy_for(url.scheme, url.host, auth.proxy)
+    if proxy is None:
+        return urllib3.PoolManager(**settings)
+    return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **settings)
+
+
+def status_error(url: RemoteUrl, status: int) -> GitError:
+    """The error for an HTTP answer other than 200."""
+    if status == 401:
+        return LoginRefused(
+            f"{url.shown} refused the login (401)", hint="check the user name and the password or token"
+        )
+    if status == 403:
+        return LoginRefused(
+            f"{url.shown} does not allow this to the login (403)",
+            hint="the token needs read and write access to the repository",
+        )
+    if status == 404:
+        return RepositoryMissing(
+            f"there is no Git repository at {url.shown}, or the login may not see it (404)",
+            hint="check the URL and the credentials",
+        )
+    if status == 407:
+        return LoginRefused("the proxy refused the login (407)", hint="put user and password into the proxy's URL")
+    if status in _BUSY:
+        return GitUnreachable(f"{url.shown} is not able to answer now ({status})")
+    return GitError(f"{url.shown} answered with HTTP status {status}")
+
+
+def network_error(url: RemoteUrl, why: BaseException) -> GitError:
+    """The error for a request without an answer."""
+    import urllib3.exceptions as problems
+
+    cause: BaseException | None = why
+    while isinstance(cause, problems.MaxRetryError) and cause.reason is not None:
+        cause = cause.reason
+    if isinstance(cause, problems.ProxyError):
+        return GitUnreachable(f"the proxy for {url.shown} cannot be reached")
+    inner = cause.args[-1] if cause is not None and cause.args else cause
+    if isinstance(cause, problems.SSLError) or isinstance(inner, ssl.SSLError):
+        reason = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or str(inner)
+        return CertificateRefused(
+            f"the certificate of {url.host}:{url.port} is not trusted: {reason}",
+            hint="name the certificate authority with --ca-file",
+        )
+    if isinstance(cause, problems.NameResolutionError):
+        return GitUnreachable(f"{url.shown} cannot be reached: the name {url.host} does not resolve")
+    if isinstance(cause, problems.ConnectTimeoutError | problems.ReadTimeoutError):
+        return GitUnreachable(f"{url.shown} cannot be reached: no answer in time")
+    if isinstance(cause, problems.NewConnectionError):
+        return GitUnreachable(f"{url.shown} cannot be reached: connection refused or no route")
+    return GitUnreachable(f"the connection to {url.shown} broke")
