@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
-    from typing import IO
+    from typing import IO, Any
 
 _MAX_HEAD = 65536
 _MAX_HEADERS = 200
@@ -122,7 +122,8 @@ class Connection:
     def _dial(self) -> socket.socket:
         wait = min(self._timeout, 30.0)
         if not self._target.proxy:
-            sock = socket.create_connection((_ascii(self.host), self._port), wait)
+            address: Any = (_ascii(self.host), self._port)
+            sock = socket.create_connection(address, wait)
         else:
             sock = self._dial_proxy(wait)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
