@@ -105,7 +105,8 @@ def _alive(pid: int) -> bool:
     """Whether the process runs; one that ended but was never waited for (in a container) does not count."""
     try:
         os.kill(pid, 0)
-        return f"/proc/{pid}" and " Z " not in Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or ") Z " not in stat.read_text()
     except (ProcessLookupError, FileNotFoundError):
         return False
 

@@ -211,7 +211,7 @@ class RealCluster:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | bytes | None = None,
         *,
         content_type: str = "application/json",
         token: str | None = None,
@@ -227,8 +227,9 @@ class RealCluster:
             "Accept": "application/json",
             "Content-Type": content_type,
         }
+        payload = json.dumps(body) if isinstance(body, dict) else body
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, path, payload, headers)
             answer = connection.getresponse()
             data = answer.read()
         finally:
@@ -239,7 +240,7 @@ class RealCluster:
             decoded = {"text": data.decode(errors="replace")}
         return answer.status, decoded if isinstance(decoded, dict) else {"value": decoded}
 
-    def must(self, method: str, path: str, body: Json | None = None, **options: Any) -> Json:
+    def must(self, method: str, path: str, body: Json | bytes | None = None, **options: Any) -> Json:
         """As `request`, but AssertionError unless the answer is a success."""
         status, answer = self.request(method, path, body, **options)
         assert 200 <= status < 300, f"{method} {path}: {status} {answer.get('message', answer)}"
@@ -276,6 +277,24 @@ class RealCluster:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{path} after {timeout:g} s: {status} {json.dumps(item.get('status', item))}")
             time.sleep(interval)
+
+    def install_crds(self, *controllers: str) -> None:
+        """Install the released CRDs of the named Flux controllers and wait until the API serves them."""
+        root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        for controller in controllers or flux.DEFAULT:
+            for file in sorted(binary(f"crds/{controller}").glob("*.yaml")):
+                group, _, plural = file.stem.partition("_")
+                self.must(
+                    "PATCH",
+                    f"{root}/{plural}.{group}?fieldManager=tests&force=true",
+                    file.read_bytes(),
+                    content_type="application/apply-patch+yaml",
+                )
+                self.wait_for(f"{root}/{plural}.{group}", _established)
+        deadline = time.monotonic() + 30
+        while not all(self.served(controller) for controller in controllers or flux.DEFAULT):
+            assert time.monotonic() < deadline, "the API does not serve the CRDs after 30 s"
+            time.sleep(0.05)
 
     def served(self, name: str) -> bool:
         """Whether the API serves every kind that the named Flux controller watches."""
@@ -341,6 +360,22 @@ class RealCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _established(crd: Json) -> bool:
+    return bool(condition(crd, "Established").get("status") == "True")
+
+
+def condition(item: Json, kind: str = "Ready") -> Json:
+    """The condition of that type in an object's status, or an empty one."""
+    conditions = item.get("status", {}).get("conditions", [])
+    return next((c for c in conditions if c["type"] == kind), {})
+
+
+def is_ready(item: Json) -> bool:
+    """Whether the object is Ready, by a status that belongs to its present generation."""
+    current = item.get("status", {}).get("observedGeneration") == item["metadata"].get("generation")
+    return current and condition(item).get("status") == "True"
 
 
 def _node(name: str) -> Json:

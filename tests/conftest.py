@@ -1,0 +1,3 @@
+"""Fixtures that tests in every folder can ask for."""
+
+pytest_plugins = ["tests.real.fixtures"]
