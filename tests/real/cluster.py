@@ -282,7 +282,10 @@ class RealCluster:
         """Install the released CRDs of the named Flux controllers and wait until the API serves them."""
         root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         for controller in controllers or flux.DEFAULT:
-            for file in sorted(binary(f"crds/{controller}").glob("*.yaml")):
+            files = sorted(binary(f"crds/{controller}").glob("*.yaml"))
+            if not files:
+                raise ServerError(f"{missing(f'crds/{controller}/*.yaml')}")
+            for file in files:
                 group, _, plural = file.stem.partition("_")
                 self.must(
                     "PATCH",
