@@ -158,8 +158,8 @@ def network_error(url: RemoteUrl, why: BaseException) -> GitError:
         )
     if isinstance(cause, problems.NameResolutionError):
         return GitUnreachable(f"{url.shown} cannot be reached: the name {url.host} does not resolve")
-    if isinstance(cause, problems.ConnectTimeoutError | problems.ReadTimeoutError):
-        return GitUnreachable(f"{url.shown} cannot be reached: no answer in time")
     if isinstance(cause, problems.NewConnectionError):
         return GitUnreachable(f"{url.shown} cannot be reached: connection refused or no route")
+    if isinstance(cause, problems.ConnectTimeoutError | problems.ReadTimeoutError):
+        return GitUnreachable(f"{url.shown} cannot be reached: no answer in time")
     return GitUnreachable(f"the connection to {url.shown} broke")

@@ -53,7 +53,7 @@ def _classify(where: str, why: BaseException) -> GitError:
     if isinstance(why, asyncssh.HostKeyNotVerifiable):
         return HostKeyRefused(
             f"the host key of {where} is not known, or is not the known one",
-            hint=f"compare it with what the host's owner publishes, then add it to known_hosts: ssh-keyscan {where}",
+            hint=f"compare it with what the host's owner publishes, then add it to ~/.ssh/known_hosts: {_keyscan(where)}",
         )
     if isinstance(why, asyncssh.PermissionDenied):
         return LoginRefused(
@@ -71,6 +71,11 @@ def _classify(where: str, why: BaseException) -> GitError:
     if isinstance(why, asyncssh.Error):
         return GitUnreachable(f"the SSH connection to {where} broke: {why.reason}")
     return GitError(f"SSH to {where} failed: {why}")
+
+
+def _keyscan(where: str) -> str:
+    host, colon, port = where.rpartition(":")
+    return f"ssh-keyscan -p {port} {host}" if colon else f"ssh-keyscan {where}"
 
 
 def _where(host: str, port: int) -> str:
