@@ -44,21 +44,21 @@ def _progress(env: Env, text: str) -> None:
 
 def show_installed(env: Env, builtin: Iterable[str]) -> None:
     """A table of the plugins in the plugin folder that no command of `builtin` hides."""
-    from pyflux.ui.table import render
+    from pyflux.ui.table import table
 
     rows = []
     for plugin in plugin_folder.installed(env.environ, builtin):
         known = plugin_folder.receipt(env, plugin.name)
         rows.append([plugin.name, _version(known) if known else "manual", plugin.path])
     if rows:
-        env.write(render(["NAME", "VERSION", "PATH"], rows))
+        env.write(table(["NAME", "VERSION", "PATH"], rows))
     else:
         env.write("No plugins found\n")
 
 
 def search(env: Env, call: Call) -> None:
     """A table of the catalog's plugins whose name or description holds the query."""
-    from pyflux.ui.table import render
+    from pyflux.ui.table import table
 
     query = call.args[0].lower() if call.args else ""
     rows = []
@@ -68,7 +68,7 @@ def search(env: Env, call: Call) -> None:
             known = plugin_folder.receipt(env, name) if plugin_catalog.is_plain_file_name(name) else None
             rows.append([name, description, _version(known) if known else ""])
     if rows:
-        env.write(render(["NAME", "DESCRIPTION", "INSTALLED"], rows))
+        env.write(table(["NAME", "DESCRIPTION", "INSTALLED"], rows))
     else:
         env.write(f'No plugins matching "{query}" found in catalog\n' if query else "No plugins found in catalog\n")
 

@@ -89,14 +89,13 @@ def _base(env: Env) -> str:
 
 
 def _check_type(found: Any, subject: str, kind: str) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        found = {}
-    version = found.get("apiVersion") or ""
+    shape: dict[str, Any] = found if isinstance(found, dict) else {}
+    version = shape.get("apiVersion") or ""
     if version != API_VERSION:
         raise PyfluxError(f'{subject} has unsupported apiVersion "{version}" (expected "{API_VERSION}")')
-    if found.get("kind") != kind:
-        raise PyfluxError(f'{subject} has unexpected kind "{found.get("kind") or ""}" (expected "{kind}")')
-    return found
+    if shape.get("kind") != kind:
+        raise PyfluxError(f'{subject} has unexpected kind "{shape.get("kind") or ""}" (expected "{kind}")')
+    return shape
 
 
 def fetch_manifest(env: Env, name: str) -> dict[str, Any]:
