@@ -127,7 +127,7 @@ def _pull_secret(options: InstallOptions, user: str, password: str) -> dict[str,
 
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
     auth = {"username": user, "password": password, "auth": login}
-    content = json.dumps({"auths": {options.registry: auth}}, separators=(",", ":"))
+    content = json.dumps({"auths": {options.registry: auth}}, indent=2)
     return {
         "apiVersion": "v1",
         "kind": "Secret",

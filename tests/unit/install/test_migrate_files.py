@@ -122,7 +122,7 @@ def test_question(folder: Path, answer: str, changed: bool):
     if changed:
         migrate(env, "a.yaml", yes=False)
     else:
-        with pytest.raises(PyfluxError, match="migration cancelled"):
+        with pytest.raises(PyfluxError, match=r"migration cancelled"):
             migrate(env, "a.yaml", yes=False)
     assert ((folder / "a.yaml").read_text() != MANIFEST) is changed
     assert any("Are you sure you want to proceed with the above upgrades? [y/N]" in m for m in messages(env))
