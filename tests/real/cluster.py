@@ -29,6 +29,7 @@ if __package__ in (None, ""):  # run as a script: make the tests importable as t
 from tests.real import controllers as flux
 from tests.real.pki import write_key, write_serving_pair
 from tests.real.processes import (
+    HERE,
     Server,
     ServerError,
     binary,
@@ -180,6 +181,7 @@ class RealCluster:
                 [
                     binary("kwok"),
                     f"--kubeconfig={self.kubeconfig}",
+                    f"--config={HERE / 'kwok' / 'pods.yaml'}",
                     "--manage-all-nodes=true",
                     "--node-ip=127.0.0.1",
                     "--node-lease-duration-seconds=40",

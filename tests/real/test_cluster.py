@@ -37,29 +37,41 @@ def test_light_cluster_serves_the_api(light_cluster: RealCluster) -> None:
     assert light_cluster.must("GET", "/api/v1/namespaces/light")["status"]["phase"] == "Active"
 
 
-def test_deployment_becomes_ready(real_cluster: RealCluster) -> None:
-    labels = {"app": "web"}
-    container = {"name": "web", "image": "registry.example/web:1"}
-    real_cluster.apply(
-        _namespace("workload"),
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "web", "namespace": "workload"},
-            "spec": {
-                "replicas": 2,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+def _deployment(name: str, image: str) -> Json:
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "workload"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "main", "image": image}]},
             },
         },
-    )
-    path = "/apis/apps/v1/namespaces/workload/deployments/web"
-    real_cluster.wait_for(path, lambda item: item.get("status", {}).get("readyReplicas") == 2)
+    }
+
+
+def test_deployment_becomes_ready_unless_its_image_is_broken(real_cluster: RealCluster) -> None:
+    good, bad = _deployment("good", "registry.example/web:1"), _deployment("bad", "broken.invalid/web:1")
+    real_cluster.apply(_namespace("workload"), good, bad)
+    root = "/apis/apps/v1/namespaces/workload/deployments"
+    real_cluster.wait_for(f"{root}/good", lambda item: item.get("status", {}).get("readyReplicas") == 2)
+    pods = real_cluster.must("GET", "/api/v1/namespaces/workload/pods?labelSelector=app%3Dbad")["items"]
+    reasons = {pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] for pod in pods}
+    assert reasons == {"ImagePullBackOff"}
+    assert not real_cluster.must("GET", f"{root}/bad")["status"].get("readyReplicas")
     real_cluster.must("DELETE", "/api/v1/namespaces/workload")
-    deadline = time.monotonic() + 60
-    while real_cluster.request("GET", "/api/v1/namespaces/workload")[0] != 404:
-        assert time.monotonic() < deadline, "the namespace is still terminating after 60 s"
-        time.sleep(0.2)
+    _wait_until_gone(real_cluster, "/api/v1/namespaces/workload")
+
+
+def _wait_until_gone(cluster: RealCluster, path: str, timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while cluster.request("GET", path)[0] != 404:
+        assert time.monotonic() < deadline, f"{path} is still there after {timeout:g} s"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +133,7 @@ def test_gitops_sync_over_http(flux_cluster: RealCluster, git_http: GitHTTPServe
     assert flux_cluster.must("GET", settings)["data"] == {"color": "green"}
 
     flux_cluster.must("DELETE", sync)
-    flux_cluster.wait_for(source, is_ready)
-    deadline = time.monotonic() + 20
-    while flux_cluster.request("GET", settings)[0] != 404:
-        assert time.monotonic() < deadline, "the ConfigMap was not pruned"
-        time.sleep(0.1)
+    _wait_until_gone(flux_cluster, settings)
 
 
 def test_source_over_ssh_checks_the_host_key(flux_cluster: RealCluster, ssh_git: SSHGitServer) -> None:
