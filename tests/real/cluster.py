@@ -305,7 +305,7 @@ class RealCluster:
         """Whether the API serves every kind that the named Flux controller watches."""
         for version, plurals in flux.NEEDS[name]:
             status, found = self.request("GET", f"/apis/{version}")
-            if status != 200 or not set(plurals) <= {r["name"] for r in found["resources"]}:
+            if status != 200 or not set(plurals) <= {r["name"] for r in found["resources"] or []}:
                 return False
         return True
 

@@ -59,12 +59,16 @@ def test_deployment_becomes_ready_unless_its_image_is_broken(real_cluster: RealC
     real_cluster.apply(_namespace("workload"), good, bad)
     root = "/apis/apps/v1/namespaces/workload/deployments"
     real_cluster.wait_for(f"{root}/good", lambda item: item.get("status", {}).get("readyReplicas") == 2)
-    pods = real_cluster.must("GET", "/api/v1/namespaces/workload/pods?labelSelector=app%3Dbad")["items"]
-    reasons = {pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] for pod in pods}
-    assert reasons == {"ImagePullBackOff"}
+    pods = "/api/v1/namespaces/workload/pods?labelSelector=app%3Dbad"
+    real_cluster.wait_for(pods, lambda found: _waiting_for(found["items"]) == ["ImagePullBackOff"] * 2)
     assert not real_cluster.must("GET", f"{root}/bad")["status"].get("readyReplicas")
     real_cluster.must("DELETE", "/api/v1/namespaces/workload")
     _wait_until_gone(real_cluster, "/api/v1/namespaces/workload")
+
+
+def _waiting_for(pods: list[Json]) -> list[str]:
+    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
+    return [status["state"].get("waiting", {}).get("reason", "") for status in statuses]
 
 
 def _wait_until_gone(cluster: RealCluster, path: str, timeout: float = 60) -> None:
