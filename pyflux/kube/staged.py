@@ -169,12 +169,15 @@ def _refuse_terminating(obj: Obj) -> None:
 
 
 def namespace_blockers(namespace: Obj) -> list[str]:
-    """Why a namespace that is being deleted is still there, in the words of its conditions."""
+    """What will not go away by itself in a namespace that is being deleted, in the words of its conditions.
+
+    Pods that are still ending (NamespaceContentRemaining) are no such thing.
+    """
     conditions = (namespace.get("status") or {}).get("conditions") or []
     return [
         str(condition.get("message") or condition.get("reason"))
         for condition in conditions
-        if condition.get("status") == "True"
+        if condition.get("status") == "True" and condition.get("type") != "NamespaceContentRemaining"
     ]
 
 

@@ -41,8 +41,8 @@ _KINDS = (
     "ExternalArtifact",
 )
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
-PATIENCE = 10.0
-"""Seconds to watch the namespace go before saying what it waits for."""
+PATIENCE = 3.0
+"""Seconds to watch the namespace go; by then the API server knows what would keep it for ever."""
 
 
 def run(env: Env, call: Call) -> None:
@@ -179,9 +179,10 @@ class Removal:
                 namespace = self._client.get(NAMESPACES, name)
             except KubeError:
                 return
-            if env.monotonic() >= deadline:
+            blockers = namespace_blockers(namespace)
+            if blockers or env.monotonic() >= deadline:
                 break
             env.sleep(pause)
-            pause = min(pause * 2, 2.0)
-        for reason in namespace_blockers(namespace) or ["its objects are still being deleted"]:
-            env.log.warning(f"Namespace/{name} is not gone yet: {reason}")
+            pause = min(pause * 2, 1.0)
+        for reason in blockers:
+            env.log.warning(f"Namespace/{name} is stuck: {reason}")

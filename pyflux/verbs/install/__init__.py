@@ -47,7 +47,7 @@ def _options(env: Env, call: Call, components: tuple[str, ...]) -> InstallOption
     return InstallOptions(
         namespace=env.kube.namespace,
         components=components,
-        version=_version(env, call.str("version")),
+        version=version_of(env, call.str("version")),
         registry=call.str("registry"),
         image_pull_secret=call.str("image-pull-secret"),
         watch_all_namespaces=call.bool("watch-all-namespaces"),
@@ -58,7 +58,8 @@ def _options(env: Env, call: Call, components: tuple[str, ...]) -> InstallOption
     )
 
 
-def _version(env: Env, wanted: str) -> str:
+def version_of(env: Env, wanted: str) -> str:
+    """The release to install for the value of `--version`. Raises PyfluxError."""
     if not wanted:
         return VERSION
     from pyflux.verbs.install.download import latest_version

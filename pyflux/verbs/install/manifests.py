@@ -50,9 +50,9 @@ def _from_path(path: Path, options: InstallOptions) -> list[dict[str, Any]]:
 def _build(path: Path) -> list[dict[str, Any]]:
     """A user's own overlay decides everything; the options only name the components to wait for."""
     from pyflux.render.kustomize import build
-    from pyflux.verbs.install.releases import parse_objects
+    from pyflux.render.manifests import read_objects
 
-    return parse_objects(build(path), "kustomization")
+    return read_objects(build(str(path), "", {}, allow_remote=True))
 
 
 def _from_release(files: Files, options: InstallOptions) -> list[dict[str, Any]]:

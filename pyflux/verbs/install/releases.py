@@ -139,13 +139,12 @@ def read_folder(folder: Path) -> Files:
 
 def parse_objects(text: str, name: str) -> list[dict[str, Any]]:
     """The objects of a multi-document YAML text. Raises PyfluxError."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from pyflux.ui.yamlin import YamlError, load_all
 
     try:
-        documents = list(YAML(typ="safe").load_all(text))
-    except YAMLError as error:
-        raise PyfluxError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        documents = load_all(text)
+    except YamlError as error:
+        raise PyfluxError(f"{name} is not YAML: {error.message}") from error
     objects = [document for document in documents if document is not None]
     for obj in objects:
         if not (isinstance(obj, dict) and obj.get("kind") and isinstance(obj.get("metadata"), dict)):

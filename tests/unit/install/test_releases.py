@@ -15,7 +15,7 @@ from pyflux.catalog.components.rbac import network_policies, rbac_objects
 from pyflux.catalog.components.release import COMPONENTS
 from pyflux.env import Env
 from pyflux.errors import PyfluxError
-from pyflux.verbs.install import manifests, releases
+from pyflux.verbs.install import releases
 from pyflux.verbs.install.manifests import install_objects
 from pyflux.verbs.install.releases import cached_archive, check_version, find_checksum, read_archive
 
@@ -158,8 +158,8 @@ def test_folders_that_are_no_release(tmp_path: Path, env: Env):
         install_objects(env, InstallOptions(), str(tmp_path))
 
 
-def test_a_kustomization_decides_itself(tmp_path: Path, env: Env, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "kustomization.yaml").write_text("resources: []")
-    own = [{"kind": "A", "metadata": {"name": "a"}}]
-    monkeypatch.setattr(manifests, "_build", lambda path: own)
-    assert install_objects(env, InstallOptions(), str(tmp_path)) == own
+def test_a_kustomization_decides_itself(tmp_path: Path, env: Env):
+    (tmp_path / "kustomization.yaml").write_text("resources: [rbac.yaml]\nnameSuffix: -mine\n")
+    (tmp_path / "rbac.yaml").write_text(yaml.safe_dump_all(rbac_objects()))
+    objects = install_objects(env, InstallOptions(), str(tmp_path))
+    assert [obj["metadata"]["name"] for obj in objects][:2] == ["critical-pods-mine", "crd-controller-mine"]
