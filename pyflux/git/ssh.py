@@ -53,7 +53,8 @@ def _classify(where: str, why: BaseException) -> GitError:
     if isinstance(why, asyncssh.HostKeyNotVerifiable):
         return HostKeyRefused(
             f"the host key of {where} is not known, or is not the known one",
-            hint=f"compare it with what the host's owner publishes, then add it to ~/.ssh/known_hosts: {_keyscan(where)}",
+            hint="compare it with what the host's owner publishes, then add it to ~/.ssh/known_hosts: "
+            + _keyscan(where),
         )
     if isinstance(why, asyncssh.PermissionDenied):
         return LoginRefused(

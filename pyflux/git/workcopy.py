@@ -282,3 +282,17 @@ def _refused(branch: str, shown: str, text: str) -> GitError:
         else ""
     )
     return PushRefused(f"{shown} refused the push to branch {branch}: {text}", hint=hint)
+
+
+def may_push(url: str, auth: Auth) -> None:
+    """Asks the server for a push and sends none. Raises LoginRefused, GitError where it would not take one."""
+
+    def once() -> None:
+        remote = Remote(url, auth)
+        try:
+            with remote.errors():
+                remote.client.send_pack(remote.path, lambda found: dict(found), lambda *_a, **_k: (0, iter(())))
+        finally:
+            remote.close()
+
+    with_retries(once)

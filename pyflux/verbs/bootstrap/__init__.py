@@ -1,0 +1,1 @@
+"""`pyflux bootstrap`: flags into a plan, then the steps of `pyflux.bootstrap`."""

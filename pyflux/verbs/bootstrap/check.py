@@ -1,0 +1,142 @@
+"""`--check`: what is missing for a bootstrap, found out without changing anything, each with its remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyflux.errors import NotFound, PyfluxError, SilentExit
+from pyflux.kube import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyflux.bootstrap.plan import Plan
+    from pyflux.env import Env
+    from pyflux.git.auth import Auth
+    from pyflux.kube.client import Client
+
+_NEEDED = (
+    ("", "namespaces", "create"),
+    ("", "secrets", "create"),
+    ("apiextensions.k8s.io", "customresourcedefinitions", "create"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", "create"),
+    ("apps", "deployments", "create"),
+)
+
+
+class Findings:
+    """Collects what was looked at; says each as it comes."""
+
+    def __init__(self, env: Env) -> None:
+        self.env = env
+        self.missing = 0
+
+    def good(self, text: str) -> None:
+        self.env.log.success(text)
+
+    def bad(self, text: str, remedy: str = "") -> None:
+        self.missing += 1
+        self.env.log.failure(text)
+        if remedy:
+            self.env.log.plain(f"  {remedy}")
+
+    def attempt(self, what: str, call: Callable[[], str]) -> None:
+        """Runs `call`, which returns what to say of the success; a PyfluxError becomes a finding."""
+        try:
+            self.good(call() or what)
+        except PyfluxError as why:
+            self.bad(f"{what}: {why.message}", why.hint)
+
+    def conclude(self) -> None:
+        """Raises SilentExit when something is missing."""
+        if self.missing:
+            noun = "thing is" if self.missing == 1 else "things are"
+            self.env.log.failure(f"{self.missing} {noun} missing for a bootstrap")
+            raise SilentExit("bootstrap check failed")
+        self.good("everything is there for a bootstrap")
+
+
+def check_cluster(env: Env, findings: Findings, plan: Plan) -> None:
+    """Reachability of the cluster, and the rights that an installation takes."""
+    env.log.action("checking the cluster")
+    try:
+        client = connect(env)
+        version = client.server_version().get("gitVersion", "")
+    except PyfluxError as why:
+        findings.bad(f"the cluster: {why.message}", why.hint)
+        return
+    findings.good(f"Kubernetes {version} answers at {client.server}")
+    denied = [text for group, resource, verb in _NEEDED if (text := _denied(client, plan, group, resource, verb))]
+    if denied:
+        findings.bad(f"the login may not {', '.join(denied)}", "use a login with the rights of a cluster admin")
+    else:
+        findings.good("the login may install Flux")
+    from pyflux.kube.installation import find_installation
+
+    found = find_installation(client)
+    if found is not None and found.foreign_manager:
+        findings.bad(f"Flux {found.version} was installed with {found.foreign_manager}", "pass --force to take it over")
+    from pyflux.bootstrap.cluster import check_sync_path
+
+    try:
+        check_sync_path(client, plan.sync)
+    except NotFound:
+        pass
+    except PyfluxError as why:
+        findings.bad(why.message, why.hint)
+
+
+def _denied(client: Client, plan: Plan, group: str, resource: str, verb: str) -> str:
+    """What may not be done, as "create secrets"; empty where it is allowed."""
+    from pyflux.catalog.resources import built_in
+
+    reviews = built_in("authorization.k8s.io/v1", "SelfSubjectAccessReview")
+    assert reviews is not None
+    attributes = {"group": group, "resource": resource, "verb": verb}
+    if resource in ("secrets", "deployments"):
+        attributes["namespace"] = plan.sync.namespace
+    answer = client.create(
+        reviews,
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "metadata": {"name": ""},
+            "spec": {"resourceAttributes": attributes},
+        },
+    )
+    return "" if (answer.get("status") or {}).get("allowed") else f"{verb} {resource}"
+
+
+def check_git(env: Env, plan: Plan, url: str, auth: Callable[[], Auth]) -> None:
+    """The checks for `bootstrap git`. Raises SilentExit when something is missing."""
+    findings = Findings(env)
+    check_repository(env, findings, plan, url, auth)
+    check_cluster(env, findings, plan)
+    findings.conclude()
+
+
+def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: Callable[[], Auth]) -> None:
+    """Reachability of the repository, the branch, and whether a push would be let in."""
+    from pyflux.git.urls import parse
+
+    shown = parse(url).shown
+    env.log.action(f"checking the Git repository {shown}")
+
+    def reach() -> str:
+        from pyflux.git.refs import Ref, list_refs, resolve
+
+        refs = list_refs(url, auth())
+        if refs.empty:
+            return f"{shown} answers; it is empty, branch {plan.sync.branch} will be made"
+        return f"{shown} answers; branch {resolve(Ref(branch=plan.sync.branch), refs, shown)}"
+
+    def push() -> str:
+        from pyflux.git.workcopy import may_push
+
+        may_push(url, auth())
+        return "the login may push"
+
+    before = findings.missing
+    findings.attempt("reading the repository", reach)
+    if findings.missing == before:
+        findings.attempt("pushing to the repository", push)
