@@ -34,12 +34,15 @@ _REPOSITORY = (
 )
 
 
-def check(root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False) -> None:
+def check(root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False) -> frozenset[str]:
     """Raises BuildError where building `content` in `directory` would leave `root` or its bounds.
 
-    `content` is the folder's kustomization file as it will be built.
+    `content` is the folder's kustomization file as it will be built. Returns the real paths of the files that the
+    build reads.
     """
-    _Guard(root, allow_remote).visit(directory, content)
+    guard = _Guard(root, allow_remote)
+    guard.visit(directory, content)
+    return frozenset(guard.files)
 
 
 class _Guard:

@@ -1,0 +1,262 @@
+"""Builds a cluster from its entry point: units are rendered side by side, and what they hold brings the next ones.
+
+A unit that reads a ConfigMap or Secret waits for the repository to define it; when nothing else is left to build, it is
+built without. `dependsOn` orders a rollout and not a rendering, so it is only checked (`pyflux.render.fleet.check`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+from pyflux.errors import PyfluxError
+from pyflux.render.fleet import unit as units
+from pyflux.render.fleet.discover import Entry, entries, same_place, source_ids
+from pyflux.render.fleet.model import (
+    HELM_RELEASE,
+    KUSTOMIZATION,
+    Cluster,
+    Obj,
+    ObjectId,
+    Unit,
+    id_of,
+    is_indexed,
+    is_kustomization,
+    is_release,
+    show_id,
+)
+from pyflux.render.ignore import Ignore, for_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyflux.render.fleet.cache import Cache
+
+MAX_UNITS = 20_000
+
+
+class Unavailable(PyfluxError):
+    """A source or chart that is not in the repository and was not fetched; the message says why."""
+
+
+class Place:
+    """Where things outside the checkout come from: callbacks of the verb, which may use the network.
+
+    `source(obj)` gives the folder of a GitRepository, OCIRepository, Bucket or ExternalArtifact;
+    `chart(release, source, index)` the folder or archive of a HelmRelease's chart. Both raise Unavailable.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[Obj], str] | None = None,
+        chart: Callable[[Obj, Mapping[ObjectId, Obj]], str] | None = None,
+    ) -> None:
+        self.source = source or _no_source
+        self.chart = chart or _no_chart
+
+
+def _no_source(obj: Obj) -> str:
+    raise Unavailable(f"{show_id(id_of(obj))} is not this repository")
+
+
+def _no_chart(release: Obj, index: Mapping[ObjectId, Obj]) -> str:
+    raise Unavailable("its chart is not in this repository")
+
+
+class Options:
+    """How to build a checkout."""
+
+    def __init__(
+        self,
+        checkout: str,
+        cache: Cache,
+        *,
+        path: str = "",
+        place: Place | None = None,
+        remotes: Sequence[str] = (),
+        local: Mapping[ObjectId, str] | None = None,
+        workers: int = 0,
+        progress: Callable[[Unit], None] | None = None,
+        helm: bool = True,
+    ) -> None:
+        self.checkout = os.path.realpath(checkout)
+        self.cache = cache
+        self.path = path
+        self.place = place or Place()
+        self.remotes = list(remotes)
+        self.local = dict(local or {})
+        """Folders that stand in for sources, by the source's id."""
+        self.workers = workers or min(8, (os.cpu_count() or 1) + 1)
+        self.progress = progress or (lambda _unit: None)
+        self.helm = helm
+
+
+def build(options: Options) -> list[Cluster]:
+    """Every cluster of the checkout. A unit that fails carries its error; only a missing entry point raises."""
+    with ThreadPoolExecutor(options.workers) as pool:
+        return [_Builder(options, entry, pool).run() for entry in entries(options.checkout, options.path)]
+
+
+class _Builder:
+    def __init__(self, options: Options, entry: Entry, pool: ThreadPoolExecutor) -> None:
+        self.options = options
+        self.pool = pool
+        self.cluster = Cluster(entry.path)
+        self.own = source_ids(entry)
+        self.urls = [*options.remotes, *(str((s.get("spec") or {}).get("url") or "") for s in entry.sources)]
+        self.rules: dict[str, Ignore] = {}
+        self.root = Unit(entry.root, None)
+        for source in entry.sources:
+            self.cluster.index[id_of(source)] = source
+
+    def run(self) -> Cluster:
+        running: dict[Future[list[Obj]], Unit] = {}
+        waiting: list[Unit] = [self.root]
+        self.cluster.units[self.root.id] = self.root
+        while waiting or running:
+            ready = [unit for unit in waiting if self._is_ready(unit)]
+            if not ready and not running:
+                # nothing more will be defined: what still waits is built with what there is
+                ready = waiting
+            for unit in ready:
+                waiting.remove(unit)
+                running[self.pool.submit(self._render, unit)] = unit
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                waiting += self._finish(running.pop(future), future)
+        return self.cluster
+
+    def _is_ready(self, unit: Unit) -> bool:
+        index = self.cluster.index
+        if unit.kind == HELM_RELEASE and any(found not in index for found in _source_references(unit)):
+            return False
+        if unit.kind == KUSTOMIZATION and unit is not self.root:
+            source = _source_id(unit.spec.get("sourceRef") or {}, unit.namespace)
+            if source not in self.own and source not in index and source not in self.options.local:
+                return False
+        return all(reference in index for reference in units.references(unit))
+
+    def _finish(self, unit: Unit, future: Future[list[Obj]]) -> list[Unit]:
+        """Takes in what a unit rendered to; the units it brought."""
+        try:
+            unit.objects = future.result()
+        except Unavailable as why:
+            unit.skipped = why.message
+        except PyfluxError as error:
+            unit.error = error.message
+        self.options.progress(unit)
+        brought = []
+        for obj in unit.objects:
+            if is_indexed(obj):
+                self.cluster.index[id_of(obj)] = obj
+            if (is_kustomization(obj) or (is_release(obj) and self.options.helm)) and not self._is_known(unit, obj):
+                child = Unit(obj, unit)
+                self.cluster.units[child.id] = child
+                brought.append(child)
+        if len(self.cluster.units) > MAX_UNITS:
+            raise PyfluxError(f"cluster {self.cluster.path} has more than {MAX_UNITS} Kustomizations and HelmReleases")
+        return brought
+
+    def _is_known(self, unit: Unit, obj: Obj) -> bool:
+        known = self.cluster.units.get(id_of(obj))
+        if known is None:
+            return False
+        if known is not self.root and known.parent is not unit:
+            where = known.parent.title if known.parent is not None else "the entry point"
+            unit.problems.append(f"{show_id(id_of(obj))} is also defined by {where}")
+        elif known is self.root:
+            # the root's own definition, as bootstrap wrote it into the repository
+            known.obj = obj
+        return True
+
+    def _render(self, unit: Unit) -> list[Obj]:
+        start = time.perf_counter()
+        try:
+            if unit.kind == KUSTOMIZATION:
+                folder = self._folder(unit)
+                return units.build_kustomization(unit, self.cluster, folder, self._rules(folder), self.options.cache)
+            chart, values_files = self._chart(unit)
+            return units.build_release(unit, self.cluster, chart, values_files, self.options.cache)
+        finally:
+            unit.seconds = time.perf_counter() - start
+
+    def _folder(self, unit: Unit) -> str:
+        """The folder of a Kustomization's source. Raises Unavailable.
+
+        A source that cannot be had is taken to be this repository where the folder is in it: forks and templates keep
+        the address of the original, and OCI artifacts are often pushed from the repository itself.
+        """
+        source = _source_id(unit.spec.get("sourceRef") or {}, unit.namespace)
+        try:
+            return self._source(source)
+        except Unavailable:
+            checkout = self.options.checkout
+            if not unit.path or not os.path.isdir(os.path.join(checkout, unit.path)):
+                raise
+            unit.notes.append(f"{show_id(source)} was taken to be this repository, which has {unit.path}")
+            return checkout
+
+    def _rules(self, folder: str) -> Ignore:
+        if folder not in self.rules:
+            self.rules[folder] = for_source(folder)
+        return self.rules[folder]
+
+    def _source(self, source: ObjectId) -> str:
+        local = self.options.local.get(source)
+        if local is not None:
+            return os.path.realpath(local)
+        if source in self.own:
+            return self.options.checkout
+        obj = self.cluster.index.get(source)
+        if obj is None:
+            raise Unavailable(f"its source {show_id(source)} is not in the repository")
+        if source[0] == "GitRepository":
+            url = str((obj.get("spec") or {}).get("url") or "")
+            if any(same_place(url, known) for known in self.urls):
+                return self.options.checkout
+        return self.options.place.source(obj)
+
+    def _chart(self, unit: Unit) -> tuple[str, list[str]]:
+        """The chart of a HelmRelease and the values files that its template asks for. Raises Unavailable."""
+        index = self.cluster.index
+        template = chart_spec(unit, index)
+        names = [str(name) for name in template.get("valuesFiles") or []]
+        reference = template.get("sourceRef") or {}
+        if reference.get("kind") == "GitRepository" and template.get("chart"):
+            folder = self._source(_source_id(reference, template["__namespace__"]))
+            path = os.path.normpath(os.path.join(folder, str(template["chart"])))
+            if path != folder and not path.startswith(folder.rstrip("/") + "/"):
+                raise PyfluxError(f"chart path {template['chart']!r} is not in the repository")
+            if not os.path.exists(path):
+                raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(reference, ''))}")
+            return path, names
+        return self.options.place.chart(unit.obj, index), names
+
+
+def chart_spec(unit: Unit, index: Mapping[ObjectId, Obj]) -> Obj:
+    """The chart template of a HelmRelease, or of the HelmChart it refers to; `__namespace__` is its source's default.
+
+    Empty for a chartRef to an OCIRepository or ExternalArtifact, which is the chart itself.
+    """
+    spec = unit.spec
+    inline = (spec.get("chart") or {}).get("spec")
+    if inline:
+        return {**inline, "__namespace__": unit.namespace}
+    reference = spec.get("chartRef") or {}
+    if reference.get("kind") == "HelmChart":
+        chart = index.get(_source_id(reference, unit.namespace))
+        if chart is not None:
+            return {**(chart.get("spec") or {}), "__namespace__": id_of(chart)[1]}
+    return {"__namespace__": unit.namespace}
+
+
+def _source_id(reference: Obj, namespace: str) -> ObjectId:
+    return str(reference.get("kind", "")), str(reference.get("namespace") or namespace), str(reference.get("name", ""))
+
+
+def _source_references(unit: Unit) -> list[ObjectId]:
+    spec = unit.spec
+    reference = ((spec.get("chart") or {}).get("spec") or {}).get("sourceRef") or spec.get("chartRef") or {}
+    return [_source_id(reference, unit.namespace)]

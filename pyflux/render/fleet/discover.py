@@ -1,0 +1,113 @@
+"""Finds the clusters of a checkout: the folders that `flux bootstrap` wrote, or one that is named."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pyflux.errors import PyfluxError
+from pyflux.render.fleet.model import Obj, id_of, is_kustomization
+from pyflux.ui.yamlin import YamlError, load_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SYNC_FILE = "gotk-sync.yaml"
+MAX_DEPTH = 12
+
+
+class NoCluster(PyfluxError):
+    """The checkout has no entry point that could be found."""
+
+
+class Entry:
+    """One cluster's beginning: its root Kustomization and the sources that are this repository itself."""
+
+    __slots__ = ("path", "root", "sources")
+
+    def __init__(self, path: str, root: Obj, sources: list[Obj]) -> None:
+        self.path = path
+        self.root = root
+        self.sources = sources
+
+
+def entries(checkout: str, path: str = "") -> list[Entry]:
+    """The clusters at or below `path` of a checkout; `path` itself where it holds no `flux-system` folder.
+
+    Raises NoCluster where there is nothing to begin with.
+    """
+    start = os.path.normpath(os.path.join(checkout, path))
+    if not os.path.isdir(start):
+        raise NoCluster(f"there is no folder {path or '.'} in {checkout}")
+    found = sorted(_sync_files(start))
+    if found:
+        return [_entry(checkout, file) for file in found]
+    if path:
+        return [_bare(os.path.relpath(start, checkout))]
+    raise NoCluster(
+        f"no cluster found in {checkout}: no folder flux-system with {SYNC_FILE}",
+        hint="name the folder that a cluster syncs, for example --path clusters/production",
+    )
+
+
+def _sync_files(start: str) -> Iterator[str]:
+    for folder, folders, files in os.walk(start):
+        depth = folder[len(start) :].count(os.sep)
+        folders[:] = [name for name in folders if not name.startswith(".") and depth < MAX_DEPTH]
+        if SYNC_FILE in files:
+            yield os.path.join(folder, SYNC_FILE)
+
+
+def _entry(checkout: str, file: str) -> Entry:
+    shown = os.path.relpath(file, checkout)
+    try:
+        with open(file, encoding="utf-8") as handle:
+            objects = [obj for obj in load_all(handle.read()) if isinstance(obj, dict)]
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        raise NoCluster(f"{shown} cannot be read: {' '.join(str(error).split())}") from None
+    roots = [obj for obj in objects if is_kustomization(obj)]
+    if not roots:
+        # a template of a fleet, not bootstrapped yet: the folder above is what it will sync
+        return _bare(os.path.relpath(os.path.dirname(os.path.dirname(file)), checkout))
+    sources = [obj for obj in objects if str(obj.get("apiVersion", "")).startswith("source.toolkit.fluxcd.io/")]
+    path = str((roots[0].get("spec") or {}).get("path") or "./").removeprefix("./").strip("/") or "."
+    return Entry(path, roots[0], sources)
+
+
+def _bare(path: str) -> Entry:
+    """A folder that no bootstrap wrote: built as the root Kustomization `flux-system` would."""
+    root: Obj = {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "spec": {
+            "path": f"./{path}",
+            "prune": True,
+            "interval": "10m0s",
+            "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+        },
+    }
+    return Entry(path, root, [])
+
+
+def same_place(one: str, other: str) -> bool:
+    """True where two Git URLs name the same repository, whatever the scheme, user, port or `.git`."""
+    return bool(one) and _place(one) == _place(other)
+
+
+def _place(url: str) -> str:
+    rest = url.partition("://")[2] or url.replace(":", "/", 1)
+    host, _, path = rest.rpartition("@")[2].partition("/")
+    return f"{host.partition(':')[0].lower()}/{path.strip('/').removesuffix('.git')}"
+
+
+def source_ids(entry: Entry) -> set[tuple[str, str, str]]:
+    """The sources of an entry that are the checkout itself."""
+    meta = entry.root["metadata"]
+    reference = (entry.root.get("spec") or {}).get("sourceRef") or {}
+    own = (
+        str(reference.get("kind", "")),
+        str(reference.get("namespace") or meta.get("namespace") or ""),
+        str(reference.get("name", "")),
+    )
+    return {own, *(id_of(source) for source in entry.sources)}

@@ -1,0 +1,168 @@
+"""Renders one unit: a Kustomization's folder or a HelmRelease's chart to the objects that its controller applies."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from pyflux.render import guard, helm, kustomize, manifests, overlay
+from pyflux.render.ignore import Ignore
+from pyflux.render.substitute import check_names
+from pyflux.render.values import compose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyflux.render.fleet.cache import Cache
+    from pyflux.render.fleet.model import Cluster, Obj, Unit
+
+    Lookup = Callable[[str, str, str], Obj | None]
+
+OWNER = "kustomize.toolkit.fluxcd.io"
+
+
+class _Below(Ignore):
+    """A source's ignore rules as seen from one of its folders."""
+
+    __slots__ = ("_prefix", "_source")
+
+    def __init__(self, source: Ignore, prefix: str) -> None:
+        super().__init__(())
+        self._source = source
+        self._prefix = prefix
+
+    def excludes(self, path: str, is_dir: bool = False) -> bool:
+        return self._source.excludes(f"{self._prefix}/{path}" if self._prefix else path, is_dir)
+
+
+def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore, cache: Cache) -> list[Obj]:
+    """The objects of a Kustomization whose source lies at `folder`, less what the source's `rules` leave out.
+
+    Raises BuildError, YamlError.
+    """
+    spec = unit.spec
+    directory = os.path.join(folder, unit.path)
+    if not os.path.isdir(directory):
+        raise overlay.BuildError(f"kustomization path not found: stat {directory}: no such file or directory")
+    ignore = _Below(rules, unit.path)
+    made = overlay.make(directory, spec, ignore=ignore)
+    files = guard.check(folder, directory, made.content)
+    variables, missing = variables_of(unit, cluster)
+    unit.problems += missing
+    strict = bool((spec.get("postBuild") or {}).get("strict"))
+    owned = _owner_labels(unit)
+    key = cache.key(
+        folder,
+        (
+            "kustomization",
+            kustomize_identity(),
+            unit.path,
+            json.dumps([made.content, made.name, variables, strict, owned], sort_keys=True),
+        ),
+        files,
+    )
+    known = cache.get(key)
+    if known is not None:
+        objects: list[Obj] = known
+        return objects
+    text = kustomize.build(folder, unit.path, spec, ignore=ignore)
+    text = manifests.post_build(text, variables=variables, strict=strict)
+    objects = manifests.read_objects(text)
+    for obj in objects:
+        _own(obj, owned)
+    cache.put(key, objects)
+    return objects
+
+
+def kustomize_identity() -> str:
+    """What tells one kustomize program from another."""
+    state = os.stat(kustomize.kubectl())
+    return f"{state.st_size}-{state.st_mtime_ns}"
+
+
+def _owner_labels(unit: Unit) -> Obj:
+    common = unit.spec.get("commonMetadata") or {}
+    labels = {
+        **(common.get("labels") or {}),
+        f"{OWNER}/name": unit.name,
+        f"{OWNER}/namespace": unit.namespace,
+    }
+    return {"labels": labels, "annotations": common.get("annotations") or {}}
+
+
+def _own(obj: Obj, owned: Obj) -> None:
+    meta = obj["metadata"]
+    meta["labels"] = {**(meta.get("labels") or {}), **owned["labels"]}
+    if owned["annotations"]:
+        meta["annotations"] = {**(meta.get("annotations") or {}), **owned["annotations"]}
+
+
+def lookup_in(cluster: Cluster) -> Lookup:
+    """Finds ConfigMaps and Secrets that the repository itself defines."""
+    return lambda kind, namespace, name: cluster.index.get((kind, namespace, name))
+
+
+def references(unit: Unit) -> list[tuple[str, str, str]]:
+    """The ConfigMaps and Secrets that a unit reads and needs (optional ones are left out)."""
+    listed = (unit.spec.get("postBuild") or {}).get("substituteFrom") or unit.spec.get("valuesFrom") or []
+    return [(r.get("kind", ""), unit.namespace, r.get("name", "")) for r in listed if not r.get("optional")]
+
+
+def variables_of(unit: Unit, cluster: Cluster) -> tuple[dict[str, str] | None, list[str]]:
+    """The variables of `postBuild` and what of it could not be found; None where nothing is substituted."""
+    post_build = unit.spec.get("postBuild")
+    if post_build is None:
+        return None, []
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for reference in post_build.get("substituteFrom") or []:
+        kind, name = reference.get("kind", ""), reference.get("name", "")
+        obj = cluster.index.get((kind, unit.namespace, name))
+        if obj is None:
+            if not reference.get("optional"):
+                missing.append(f"substituteFrom: {kind} {unit.namespace}/{name} is not in the repository")
+            continue
+        found.update(_data_of(obj))
+    found.update({key: str(value) for key, value in (post_build.get("substitute") or {}).items()})
+    check_names(found)
+    return found, missing
+
+
+def _data_of(obj: Obj) -> dict[str, str]:
+    data = {key: str(value) for key, value in (obj.get("data") or {}).items()}
+    if obj.get("kind") != "Secret":
+        return data
+    clear = {key: b64decode(value).decode("utf-8", "replace") for key, value in data.items() if _is_base64(value)}
+    return {**clear, **{key: str(value) for key, value in (obj.get("stringData") or {}).items()}}
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        # an encrypted value; nothing can be substituted from it
+        return False
+    return True
+
+
+def build_release(unit: Unit, cluster: Cluster, chart: str, values_files: list[str], cache: Cache) -> list[Obj]:
+    """The objects of a HelmRelease whose chart (folder or archive) lies at `chart`. Raises HelmError, ValuesError."""
+    values: dict[str, Any] = compose(unit.spec, unit.namespace, lookup_in(cluster))
+    if values_files:
+        values = helm.merge_files(chart, values_files, values)
+    files = [chart] if os.path.isfile(chart) else list(_files_of(chart))
+    root = os.path.dirname(chart) if os.path.isfile(chart) else chart
+    key = cache.key(root, ("release", json.dumps([unit.obj, values], sort_keys=True)), files)
+    known = cache.get(key)
+    if known is not None:
+        objects: list[Obj] = known
+        return objects
+    objects = helm.render(unit.obj, chart, values)
+    cache.put(key, objects)
+    return objects
+
+
+def _files_of(folder: str) -> list[str]:
+    return [os.path.join(here, name) for here, _, names in os.walk(folder) for name in names]
