@@ -196,9 +196,8 @@ class RealCluster:
 
     def _node_ready(self) -> bool:
         status, node = self.request("GET", f"/api/v1/nodes/{NODE}")
-        ready = [c for c in node.get("status", {}).get("conditions", []) if c["type"] == "Ready"]
         tainted = node.get("spec", {}).get("taints")
-        return status == 200 and bool(ready) and ready[0]["status"] == "True" and not tainted
+        return status == 200 and condition(node).get("status") == "True" and not tainted
 
     def _default_account(self) -> bool:
         return self._ok("/api/v1/namespaces/default/serviceaccounts/default")
@@ -373,7 +372,7 @@ def _established(crd: Json) -> bool:
 
 def condition(item: Json, kind: str = "Ready") -> Json:
     """The condition of that type in an object's status, or an empty one."""
-    conditions = item.get("status", {}).get("conditions", [])
+    conditions = item.get("status", {}).get("conditions") or []
     return next((c for c in conditions if c["type"] == kind), {})
 
 

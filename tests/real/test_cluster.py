@@ -140,6 +140,38 @@ def test_gitops_sync_over_http(flux_cluster: RealCluster, git_http: GitHTTPServe
     _wait_until_gone(flux_cluster, settings)
 
 
+def test_helm_release_from_a_git_chart(flux_cluster: RealCluster, git_http: GitHTTPServer) -> None:
+    if reason := missing("helm-controller"):
+        pytest.skip(reason)
+    flux_cluster.install_crds("helm-controller")
+    flux_cluster.start_controllers("helm-controller")
+    git_http.create("charts").commit(
+        {
+            "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.2.3\n",
+            "web/values.yaml": "color: blue\n",
+            "web/templates/settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n"
+            "  name: {{ .Release.Name }}\ndata:\n  color: {{ .Values.color }}\n",
+        }
+    )
+    metadata = {"name": "web", "namespace": "helm"}
+    chart = {"chart": "./web", "sourceRef": {"kind": "GitRepository", "name": "web"}, "interval": "1m"}
+    flux_cluster.apply(
+        _namespace("helm"),
+        {**_source(git_http.url_of("charts")), "metadata": metadata},
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": metadata,
+            "spec": {"interval": "1m", "chart": {"spec": chart}, "values": {"color": "red"}},
+        },
+    )
+    release = "/apis/helm.toolkit.fluxcd.io/v2/namespaces/helm/helmreleases/web"
+    ready = flux_cluster.wait_for(release, is_ready)
+    assert ready["status"]["history"][0]["chartVersion"].startswith("1.2.3")
+    assert flux_cluster.must("GET", "/api/v1/namespaces/helm/configmaps/web")["data"] == {"color": "red"}
+    flux_cluster.controllers.stop("helm-controller")
+
+
 def test_source_over_ssh_checks_the_host_key(flux_cluster: RealCluster, ssh_git: SSHGitServer) -> None:
     commit = ssh_git.create("keys").commit({"readme": "over ssh"})
     for name, known_hosts in (("right", ssh_git.known_hosts), ("wrong", _other_key(ssh_git.known_hosts))):
