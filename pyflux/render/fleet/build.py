@@ -7,11 +7,14 @@ built without. `dependsOn` orders a rollout and not a rendering, so it is only c
 from __future__ import annotations
 
 import os
+import tempfile
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
+from pyflux.render.fleet import generate
 from pyflux.render.fleet import unit as units
 from pyflux.render.fleet.discover import Entry, entries, same_place, source_ids
 from pyflux.render.fleet.model import (
@@ -80,6 +83,7 @@ class Options:
         workers: int = 0,
         progress: Callable[[Unit], None] | None = None,
         helm: bool = True,
+        scratch: str | None = None,
     ) -> None:
         self.checkout = os.path.realpath(checkout)
         self.cache = cache
@@ -91,6 +95,8 @@ class Options:
         self.workers = workers or min(8, (os.cpu_count() or 1) + 1)
         self.progress = progress or (lambda _unit: None)
         self.helm = helm
+        self.scratch = scratch
+        """A folder for what has to be written out, removed by its owner."""
 
 
 def build(options: Options) -> list[Cluster]:
@@ -107,6 +113,8 @@ class _Builder:
         self.own = source_ids(entry)
         self.urls = [*options.remotes, *(str((s.get("spec") or {}).get("url") or "") for s in entry.sources)]
         self.rules: dict[str, Ignore] = {}
+        self.artifacts: dict[ObjectId, str] = {}
+        self.lock = threading.RLock()
         self.root = Unit(entry.root, None)
         for source in entry.sources:
             self.cluster.index[id_of(source)] = source
@@ -134,9 +142,18 @@ class _Builder:
             return False
         if unit.kind == KUSTOMIZATION and unit is not self.root:
             source = _source_id(unit.spec.get("sourceRef") or {}, unit.namespace)
-            if source not in self.own and source not in index and source not in self.options.local:
+            if source not in self.own and source not in self.options.local and not self._is_defined(source):
                 return False
         return all(reference in index for reference in units.references(unit))
+
+    def _is_defined(self, source: ObjectId) -> bool:
+        if source in self.cluster.index:
+            return True
+        try:
+            return source[0] == "ExternalArtifact" and bool(self._generated(source))
+        except PyfluxError:
+            # its own sources may still come; what is wrong shows when it is built
+            return False
 
     def _finish(self, unit: Unit, future: Future[list[Obj]]) -> list[Unit]:
         """Takes in what a unit rendered to; the units it brought."""
@@ -209,6 +226,10 @@ class _Builder:
             return os.path.realpath(local)
         if source in self.own:
             return self.options.checkout
+        if source[0] == "ExternalArtifact":
+            generated = self._generated(source)
+            if generated:
+                return generated
         obj = self.cluster.index.get(source)
         if obj is None:
             raise Unavailable(f"its source {show_id(source)} is not in the repository")
@@ -217,6 +238,22 @@ class _Builder:
             if any(same_place(url, known) for known in self.urls):
                 return self.options.checkout
         return self.options.place.source(obj)
+
+    def _generated(self, wanted: ObjectId) -> str:
+        """The folder of an ExternalArtifact that a generator of the repository makes; empty where none does."""
+        with self.lock:
+            known = self.artifacts.get(wanted)
+            if known is not None:
+                return known
+            found = generate.find(self.cluster.index, wanted, self._source)
+            if found is None:
+                return ""
+            generator, filled = found
+            sources = {alias: self._source(source) for alias, source in generate.sources_of(generator).items()}
+            folder = tempfile.mkdtemp(prefix="artifact-", dir=self.options.scratch)
+            generate.make(filled, sources, folder)
+            self.artifacts[wanted] = folder
+            return folder
 
     def _chart(self, unit: Unit) -> tuple[str, list[str]]:
         """The chart of a HelmRelease and the values files that its template asks for. Raises Unavailable."""
