@@ -165,7 +165,7 @@ def _secret(env: Env, call: Call, address: str, login: Login, common: Shared) ->
         password=login.password,
         private_key=common.private_key,
         key_algorithm=call.str("ssh-key-algorithm"),
-        rsa_bits=call.int("ssh-rsa-bits"),
+        rsa_bits=int(call.values["ssh-rsa-bits"]),
         ecdsa_curve=call.str("ssh-ecdsa-curve"),
         ssh_host=urlsplit(address).netloc.rpartition("@")[2],
     )
