@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from pyflux.catalog.kinds import Kind
     from pyflux.env import Call, Env
 
+MANY_FLAGS = (
+    Flag("label-selector", "string", "Take the objects with these labels", short="l", extra=True),
+    Flag("all-namespaces", "bool", "With --all or -l: take all namespaces, after a question", short="A", extra=True),
+    Flag("silent", "bool", "Do not ask", short="s", extra=True),
+    Flag("contexts", "strings", "Do it in these contexts of the kubeconfig, side by side", extra=True),
+)
+"""What suspend, resume and reconcile take to choose objects in the place of names."""
+
 _GROUPS = {
     "source": "sources",
     "image": "images",

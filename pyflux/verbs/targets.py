@@ -48,6 +48,7 @@ def need(target: Target, verb: str) -> None:
         raise UsageError(f"{target.kind.name} objects cannot be {_PAST[verb]}")
 
 
+_SHOWN = 20
 _PAST = {"suspend": "suspended", "resume": "resumed", "reconcile": "reconciled", "delete": "deleted"}
 
 
@@ -77,24 +78,41 @@ def confirm_everywhere(env: Env, call: Call, verb: str, kind: Kind, objects: Seq
     """Asks before a verb goes through all namespaces. Raises PyfluxError when the answer is no."""
     if call.bool("silent") or not objects:
         return
-    spaces = len({namespace_of(obj) for obj in objects})
-    what = f"{len(objects)} {kind.name} object{'s' if len(objects) != 1 else ''} in {spaces} namespace{'s' if spaces != 1 else ''}"
+    spaces = {namespace_of(obj) for obj in objects}
+    what = f"{_count(len(objects), kind.name + ' object')} in {_count(len(spaces), 'namespace')}"
     if not env.interactive():
         raise PyfluxError(
-            f"refusing to {verb} {what} without being asked",
-            hint="say yes in advance with --silent (-s)",
+            f"refusing to {verb} {what} without being asked", hint="say yes in advance with --silent (-s)"
         )
-    for obj in objects[:20]:
+    from pyflux.ui.confirm import confirm
+
+    for obj in objects[:_SHOWN]:
         env.log.plain(f"  {kind.name}/{namespace_of(obj)}/{name_of(obj)}")
-    if len(objects) > 20:
-        env.log.plain(f"  and {len(objects) - 20} more")
-    if not ask(env, f"Are you sure you want to {verb} {what}"):
+    if len(objects) > _SHOWN:
+        env.log.plain(f"  and {len(objects) - _SHOWN} more")
+    if not confirm(env, f"Are you sure you want to {verb} {what}"):
         raise PyfluxError("aborting")
 
 
-def ask(env: Env, question: str) -> bool:
-    """A yes-or-no question on the terminal; everything but y and yes is a no."""
-    env.stderr.write(f"? {question}? [y/N] ")
-    env.stderr.flush()
-    answer: Any = env.stdin.readline()
-    return str(answer).strip().lower() in ("y", "yes")
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def chosen(env: Env, client: Client, call: Call, verb: str, kind: Kind) -> list[Obj]:
+    """The objects that `--all`, `-l` and `-A` select; asks first where that is all namespaces."""
+    everywhere = call.bool("all-namespaces")
+    namespace = "" if everywhere else env.kube.namespace
+    found = listing(client, kind, namespace, labels=call.str("label-selector")).items
+    if everywhere:
+        confirm_everywhere(env, call, verb, kind, found)
+    return found
+
+
+def wants_many(call: Call) -> bool:
+    """True where flags in the place of names select the objects. Raises UsageError for `-A` alone."""
+    if call.args:
+        return False
+    many = call.bool("all") or bool(call.str("label-selector"))
+    if call.bool("all-namespaces") and not many:
+        raise UsageError("--all-namespaces needs --all or --label-selector")
+    return many

@@ -1,0 +1,105 @@
+"""Waits for objects side by side: reads them again and again until each is done, has failed, or time is up."""
+
+from __future__ import annotations
+
+from pyflux.errors import KubeError, PyfluxError, TimedOut, Unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from pyflux.catalog.kinds import Kind
+    from pyflux.env import Env
+    from pyflux.kube.client import Client
+
+    Obj = dict[str, Any]
+
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 2.0
+
+
+class Waited:
+    """One object that is waited for, as it was last read, and how it ended: `error` is None for success."""
+
+    __slots__ = ("done", "error", "kind", "name", "namespace", "obj")
+
+    def __init__(self, kind: Kind, obj: Obj, done: Callable[[Obj], bool]) -> None:
+        self.kind = kind
+        self.obj = obj
+        self.name = str(obj["metadata"]["name"])
+        self.namespace = str(obj["metadata"].get("namespace", ""))
+        self.done = done
+        """Says of a newly read object whether the wait is over. Raises PyfluxError where it never will be."""
+        self.error: PyfluxError | None = None
+
+
+def wait(env: Env, client: Client, waited: Sequence[Waited], deadline: float) -> None:
+    """Returns when every object has ended; what became of each stands in its `error` and `obj`.
+
+    `deadline` is a time of `env.monotonic`. One round of reads goes over the wire at once.
+    """
+    pending = list(waited)
+    pause = _FIRST_PAUSE
+    with _progress(env) as show:
+        while pending:
+            show(pending)
+            answers = client.get_many([(each.kind.resource, each.name, each.namespace) for each in pending])
+            still = []
+            for each, answer in zip(pending, answers, strict=True):
+                if not _ended(each, answer):
+                    still.append(each)
+            pending = still
+            left = deadline - env.monotonic()
+            if pending and left <= 0:
+                for each in pending:
+                    each.error = TimedOut("context deadline exceeded")
+                return
+            if pending:
+                env.sleep(min(pause, left))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _ended(each: Waited, answer: Obj | KubeError) -> bool:
+    if isinstance(answer, Unreachable):
+        raise answer
+    if isinstance(answer, KubeError):
+        each.error = answer
+        return True
+    each.obj = answer
+    try:
+        return each.done(answer)
+    except PyfluxError as error:
+        each.error = error
+        return True
+
+
+def _progress(env: Env) -> AbstractContextManager[Callable[[Sequence[Waited]], None]]:
+    """A live line on a terminal; nothing elsewhere."""
+    if env.fancy():
+        from pyflux.ui.live import spinner
+
+        return spinner(env, _lines)
+    from contextlib import nullcontext
+
+    return nullcontext(lambda _pending: None)
+
+
+def _lines(pending: Sequence[Waited]) -> list[str]:
+    from pyflux.catalog.columns import short_message
+
+    return [f"{each.kind.name}/{each.namespace}/{each.name}  {short_message(each.obj)}" for each in pending]
+
+
+def hint_of(env: Env, client: Client, each: Waited) -> str:
+    """On a terminal, the source or dependency that an object which failed waits for; empty where there is none.
+
+    Scripts get the words of flux and nothing more.
+    """
+    if not env.fancy():
+        return ""
+    from pyflux.verbs.causes import Causes
+
+    cause = Causes(client).of(each.obj)
+    return f"waits for {cause.who}: {cause.why}" if cause else ""
