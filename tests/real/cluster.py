@@ -268,7 +268,7 @@ class RealCluster:
                 return f"{root}{scope}/{resource['name']}/{metadata['name']}"
         raise AssertionError(f"the server does not know {version} {item['kind']}")
 
-    def wait_for(self, path: str, test: Callable[[Json], bool], timeout: float = 30, interval: float = 0.1) -> Json:
+    def wait_for(self, path: str, test: Callable[[Json], bool], timeout: float = 60, interval: float = 0.1) -> Json:
         """Poll an object until the test holds and return it; AssertionError with its state after `timeout` s."""
         deadline = time.monotonic() + timeout
         while True:
