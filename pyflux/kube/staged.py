@@ -219,7 +219,7 @@ def _named(obj: Obj, error: KubeError) -> KubeError:
 
 def _way_out(error: KubeError) -> str:
     text = error.message
-    if "admission webhook" in text:
+    if "webhook" in text:
         return "an admission webhook of the cluster refused the object or does not answer; see its configuration"
     if "exceeded quota" in text:
         return "raise the ResourceQuota or use another namespace"
