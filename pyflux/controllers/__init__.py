@@ -1,1 +1,5 @@
-"""controllers."""
+"""pyflux's own Flux controllers: clients of any Kubernetes API, in one light process.
+
+`pyflux.controllers.manager.Manager` runs them. `source` makes artifacts of Git repositories, `kustomize` applies them.
+They follow the Flux API's own words for conditions, reasons, messages, revisions and events.
+"""

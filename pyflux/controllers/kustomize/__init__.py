@@ -1,0 +1,1 @@
+"""Kustomizations: artifacts are built, applied, pruned and watched until they are healthy."""

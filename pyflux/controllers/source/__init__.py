@@ -1,0 +1,1 @@
+"""Sources: Git repositories become artifacts, kept on disk and served over HTTP."""
