@@ -122,7 +122,9 @@ def forbidden(resource: Qualified, name: str, why: str) -> ApiError:
 def method_not_supported(resource: Qualified, verb: str) -> ApiError:
     """405 for a verb that the resource does not have."""
     details = _details(resource)
-    return ApiError(405, f"{verb} is not supported on resources of kind {str(resource)!r}".replace("'", '"'), details=details)
+    return ApiError(
+        405, f"{verb} is not supported on resources of kind {str(resource)!r}".replace("'", '"'), details=details
+    )
 
 
 def expired(message: str) -> ApiError:

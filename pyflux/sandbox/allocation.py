@@ -1,0 +1,98 @@
+"""Addresses and ports of Services."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from pyflux.sandbox.status import Obj, Qualified, invalid, invalid_value
+
+if TYPE_CHECKING:
+    from pyflux.sandbox.engine import Engine
+
+PREFIX = "10.96."
+_KIND = Qualified("", "Service")
+
+
+def _used(engine: Engine) -> tuple[set[str], set[int]]:
+    addresses: set[str] = set()
+    ports: set[int] = set()
+    for record in engine.store.table("/services").records.values():
+        spec = record.load().get("spec") or {}
+        addresses.update(spec.get("clusterIPs") or [])
+        ports.update(p["nodePort"] for p in spec.get("ports") or [] if p.get("nodePort"))
+        if spec.get("healthCheckNodePort"):
+            ports.add(spec["healthCheckNodePort"])
+    return addresses, ports
+
+
+def _address(used: set[str]) -> str:
+    while True:
+        found = f"{PREFIX}{random.randint(0, 255)}.{random.randint(2, 254)}"  # noqa: S311 - not a secret
+        if found not in used:
+            return found
+
+
+def _port(used: set[int]) -> int:
+    while True:
+        found = random.randint(30000, 32767)  # noqa: S311 - not a secret
+        if found not in used:
+            used.add(found)
+            return found
+
+
+def allocate_service(engine: Engine, obj: Obj, old: Obj | None) -> None:
+    """Gives a Service its cluster address, its families and its node ports."""
+    spec = obj["spec"]
+    addresses, ports = _used(engine)
+    if old is not None:
+        before = old["spec"]
+        addresses -= set(before.get("clusterIPs") or [])
+        ports -= {p.get("nodePort") for p in before.get("ports") or []}
+    kind = spec["type"]
+    if kind == "ExternalName":
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            spec.pop(key, None)
+        return
+    wanted = spec.get("clusterIP") or ""
+    if not wanted:
+        wanted = spec["clusterIP"] = _address(addresses)
+    elif wanted != "None" and wanted in addresses:
+        text = "failed to allocate IP " + wanted + ": provided IP is already allocated"
+        raise invalid(_KIND, obj["metadata"]["name"], [invalid_value("spec.clusterIPs", [wanted], text)])
+    spec.setdefault("clusterIPs", [wanted])
+    family = "IPv6" if ":" in wanted else "IPv4"
+    spec.setdefault("ipFamilies", [family])
+    headless_without_selector = wanted == "None" and not spec.get("selector")
+    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless_without_selector else "SingleStack")
+    if headless_without_selector and spec["ipFamilies"] == ["IPv4"]:
+        spec["ipFamilies"] = ["IPv4", "IPv6"]
+    if kind in ("NodePort", "LoadBalancer") and spec.get("allocateLoadBalancerNodePorts", True):
+        for port in spec.get("ports") or []:
+            if not port.get("nodePort"):
+                port["nodePort"] = _port(ports)
+
+
+def keep_service(engine: Engine, obj: Obj, old: Obj) -> None:
+    """On update: unset addresses and ports stay as they were, a new type gets or drops them."""
+    spec, before = obj["spec"], old["spec"]
+    if spec["type"] == "ExternalName":
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
+            if spec.get(key) == before.get(key):
+                spec.pop(key, None)
+        return
+    for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if not spec.get(key) and before.get(key):
+            spec[key] = before[key]
+    if spec["type"] in ("NodePort", "LoadBalancer"):
+        known = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or []}
+        for port in spec.get("ports") or []:
+            have = known.get((port.get("protocol"), port.get("port")))
+            if not port.get("nodePort") and have:
+                port["nodePort"] = have
+    elif before["type"] in ("NodePort", "LoadBalancer"):
+        known_ports = {p.get("nodePort") for p in before.get("ports") or []}
+        for port in spec.get("ports") or []:
+            if port.get("nodePort") in known_ports:
+                port.pop("nodePort", None)
+    allocate_service(engine, obj, old)

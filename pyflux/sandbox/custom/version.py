@@ -1,0 +1,103 @@
+"""One version of a custom resource: how its objects are read and checked."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from functools import cached_property
+from typing import Any
+
+from pyflux.sandbox.custom import structural, types
+from pyflux.sandbox.custom.rules import Tree
+from pyflux.sandbox.custom.validate import validate
+from pyflux.sandbox.schema.decode import DecodeError
+from pyflux.sandbox.schema.model import Schema
+from pyflux.sandbox.status import Cause, Obj, bad_request
+
+log = logging.getLogger("sandbox")
+
+
+class CustomVersion:
+    """A served version of a CRD; `spec` is its entry in `spec.versions`."""
+
+    def __init__(self, group: str, kind: str, spec: Obj) -> None:
+        self.group = group
+        self.kind = kind
+        self.spec = spec
+        self.openapi: Obj | None = (spec.get("schema") or {}).get("openAPIV3Schema")
+        self.columns: list[Obj] = spec.get("additionalPrinterColumns") or []
+        self.selectable = {
+            f["jsonPath"].lstrip("."): tuple(f["jsonPath"].lstrip(".").split("."))
+            for f in spec.get("selectableFields") or []
+        }
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The type tree."""
+        return types.root(self.openapi)
+
+    @cached_property
+    def rules(self) -> Tree | None:
+        """The CEL rules, or None when there are none that compile."""
+        if self.openapi is None:
+            return None
+        try:
+            tree = Tree(self.openapi)
+        except (ValueError, ImportError) as error:
+            log.warning("rules of %s/%s are not checked: %s", self.group, self.kind, error)
+            return None
+        return tree if tree.useful() else None
+
+    def decode(self, obj: Obj, apply: bool) -> tuple[Obj, list[str]]:
+        """The object pruned and defaulted, and the paths of unknown fields."""
+        from pyflux.sandbox.body import decode_meta
+
+        try:
+            meta, unknown = decode_meta(obj.get("metadata"))
+        except DecodeError as error:
+            text = f'{self.kind} in version "{self.spec["name"]}" cannot be handled as a {self.kind}: {error}'
+            raise bad_request(text) from None
+        if apply:
+            return obj, []
+        made = copy.deepcopy({k: v for k, v in obj.items() if k != "metadata"})
+        if self.openapi is not None:
+            unknown = [*structural.prune(self.openapi, made), *unknown]
+            structural.apply_defaults(self.openapi, made)
+        made["metadata"] = meta
+        return made, unknown
+
+    def validate(self, obj: Obj, old: Obj | None, status_only: bool = False) -> list[Cause]:
+        """Errors by schema and rules; unchanged parts of an old object are not held against a change."""
+        if self.openapi is None:
+            return []
+        body = _with_metadata(obj)
+        causes = validate(self.openapi, body)
+        if old is not None and causes:
+            before = {(c.field, c.text) for c in validate(self.openapi, _with_metadata(old))}
+            causes = [c for c in causes if (c.field, c.text) not in before or _at(obj, c.field) != _at(old, c.field)]
+        if causes or self.rules is None:
+            return causes
+        found = self.rules.check(body, _with_metadata(old) if old is not None else None)
+        if old is not None and found:
+            found = [c for c in found if _at(obj, c.field) != _at(old, c.field)]
+        return found
+
+
+def _with_metadata(obj: Obj) -> Obj:
+    """The object as rules see it: of metadata only the names."""
+    meta = obj.get("metadata") or {}
+    return {**obj, "metadata": {k: meta[k] for k in ("name", "generateName") if k in meta}}
+
+
+def _at(obj: Obj, field: str) -> Any:
+    value: Any = obj
+    if field in ("", "<nil>"):
+        return {k: v for k, v in obj.items() if k != "metadata"}
+    for part in field.replace("[", ".").replace("]", "").split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value

@@ -1,0 +1,425 @@
+"""The API's verbs on stored objects: create, update, patch and delete, in the server's order of steps.
+
+Everything here is synchronous and runs on one event loop, so each call is atomic. Callers await
+`store.settled()` before they answer.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyflux.sandbox import objectmeta, strategy
+from pyflux.sandbox.body import decode_object
+from pyflux.sandbox.convert import from_storage, to_storage
+from pyflux.sandbox.objectmeta import get
+from pyflux.sandbox.registry import Kind, Registry
+from pyflux.sandbox.schema.scalars import now
+from pyflux.sandbox.ssa.fieldset import SELF, FieldSet
+from pyflux.sandbox.ssa.managed import Manager
+from pyflux.sandbox.ssa.typed import TypedError
+from pyflux.sandbox.status import (
+    STALE,
+    ApiError,
+    Obj,
+    already_exists,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_value,
+    not_found,
+)
+from pyflux.sandbox.storage import Record, Store
+
+Mutator = Callable[[Obj], Obj]
+IMMORTAL = ("default", "kube-system", "kube-public")
+
+
+@dataclass
+class Options:
+    """What a request asks for beside its object."""
+
+    manager: str = ""
+    agent: str = ""
+    dry_run: bool = False
+    field_validation: str = "Warn"
+    force: bool = False
+    user: str = "system:admin"
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def manager_or_agent(self) -> str:
+        """The field manager: named, or the first part of the User-Agent."""
+        return self.manager or "".join(c for c in self.agent.split("/")[0] if c.isprintable())[:128]
+
+
+def reset_fields(kind: Kind, subresource: str) -> FieldSet:
+    """The fields that nobody can own through this (sub)resource."""
+    leaf: FieldSet = {SELF: {}}
+    if kind.custom is not None:
+        if subresource == "status":
+            return {"f:metadata": leaf, "f:spec": leaf}
+        return {"f:status": leaf} if kind.has_status else {}
+    if subresource == "status":
+        out: FieldSet = {"f:spec": leaf}
+        if kind.resource == "apps/deployments":
+            out["f:metadata"] = {"f:labels": leaf}
+        if kind.resource == "apiextensions.k8s.io/customresourcedefinitions":
+            out["f:metadata"] = {}
+        return out
+    return {"f:status": leaf} if kind.has_status else {}
+
+
+class Engine:
+    """The verbs. `on_change(kind, old, new)` hooks see every stored change at once."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self.store = store
+        self.registry = registry
+        self.hooks: list[Callable[[Kind, Obj | None, Obj | None], None]] = []
+
+    # Reading
+
+    def load(self, kind: Kind, record: Record) -> Obj:
+        """The object in the version of `kind`."""
+        stored = record.load()
+        made = {"kind": kind.kind, "apiVersion": kind.api_version, **stored}
+        return from_storage(kind, made)
+
+    def record(self, kind: Kind, namespace: str, name: str) -> Record:
+        """The stored record; 404 when there is none."""
+        found = self.store.get(kind.resource, namespace, name)
+        if found is None:
+            raise not_found(kind.qualified, name)
+        return found
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Obj:
+        """The object; 404 when there is none."""
+        return self.load(kind, self.record(kind, namespace, name))
+
+    def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """An object in its stored version, or None; for the server's own use."""
+        kind = self.registry.by_resource(resource)
+        found = self.store.get(resource, namespace, name)
+        return self.load(kind, found) if kind is not None and found is not None else None
+
+    # Writing
+
+    def _manager(self, kind: Kind, subresource: str = "") -> Manager:
+        return Manager(kind.schema, kind.api_version, subresource, reset_fields(kind, subresource))
+
+    def create(self, kind: Kind, namespace: str, obj: Obj, options: Options) -> Obj:
+        """Stores a new object."""
+        obj = decode_object(kind, obj, options)
+        meta = obj["metadata"]
+        objectmeta.wipe(meta)
+        self._match_namespace(kind, namespace, meta)
+        managed = self._manager(kind).update(None, obj, options.manager_or_agent)
+        _set_managed(meta, managed)
+        return self._create(kind, namespace, obj, options)
+
+    def _create(self, kind: Kind, namespace: str, obj: Obj, options: Options) -> Obj:
+        meta = obj["metadata"]
+        self._check_namespace(kind, namespace, meta.get("name") or meta.get("generateName", ""))
+        if meta.get("resourceVersion"):
+            raise ApiError(500, "resourceVersion should not be set on objects to be created")
+        strategy.admit_create(self, kind, obj)
+        objectmeta.fill(meta)
+        if kind.namespaced:
+            meta["namespace"] = namespace
+        generated = not meta.get("name") and bool(meta.get("generateName"))
+        if generated:
+            meta["name"] = objectmeta.generate_name(meta["generateName"])
+        strategy.prepare_create(self, kind, obj)
+        causes = objectmeta.validate(meta, kind.resource, kind.namespaced)
+        causes += strategy.validate(self, kind, obj)
+        if causes:
+            raise invalid(kind.qualified_kind, meta.get("name", ""), causes)
+        if self.store.get(kind.resource, namespace, meta["name"]) is not None:
+            error = already_exists(kind.qualified, meta["name"])
+            if generated:
+                error.message = error.message.replace(
+                    "already exists", "already exists, the server was not able to generate a unique name for the object"
+                )
+            raise error
+        strategy.allocate(self, kind, obj)
+        return self._store(kind, None, obj, options)
+
+    def _store(self, kind: Kind, old: Obj | None, obj: Obj, options: Options) -> Obj:
+        stored = to_storage(kind, obj)
+        if options.dry_run:
+            if old is not None:
+                obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+            return obj
+        record = self.store.put(kind.resource, stored)
+        obj["metadata"]["resourceVersion"] = str(record.version)
+        for hook in self.hooks:
+            hook(kind, old, obj)
+        return obj
+
+    def _match_namespace(self, kind: Kind, namespace: str, meta: Obj) -> None:
+        if not kind.namespaced:
+            meta.pop("namespace", None)
+            return
+        given = meta.get("namespace")
+        if not given:
+            meta["namespace"] = namespace
+        elif given != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+        if not kind.namespaced:
+            return
+        found = self.find("/namespaces", "", namespace)
+        if found is None:
+            from pyflux.sandbox.status import Qualified
+
+            raise not_found(Qualified("", "namespaces"), namespace)
+        if found["metadata"].get("deletionTimestamp"):
+            text = f"unable to create new content in namespace {namespace} because it is being terminated"
+            from pyflux.sandbox.status import forbidden
+
+            error = forbidden(kind.qualified, name, text)
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            error.details = {**(error.details or {}), "causes": [cause]}
+            raise error
+
+    def update(
+        self, kind: Kind, namespace: str, name: str, body: Obj, options: Options, subresource: str = ""
+    ) -> tuple[Obj, bool]:
+        """Replaces an object; returns it and whether it was made new."""
+        obj = decode_object(kind, body, options)
+        meta = obj["metadata"]
+        self._match_namespace(kind, namespace, meta)
+        if meta.get("name") and meta["name"] != name:
+            raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        meta["name"] = name
+        found = self.store.get(kind.resource, namespace, name)
+        if found is None:
+            if "c" in kind.flags and not subresource:
+                if meta.get("uid") or meta.get("resourceVersion"):
+                    raise not_found(kind.qualified, name) if not meta.get("uid") else _uid_gone(kind, name, meta)
+                return self.create(kind, namespace, body, options), True
+            raise not_found(kind.qualified, name)
+        old = self.load(kind, found)
+        if not subresource and not meta.get("resourceVersion") and (kind.custom is not None or "r" in kind.flags):
+            cause = invalid_value(
+                "metadata.resourceVersion", 0 if kind.custom is not None else "", "must be specified for an update"
+            )
+            raise invalid(kind.qualified_kind, name, [cause])
+        if kind.custom is not None and subresource and not meta.get("resourceVersion"):
+            cause = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+            raise invalid(kind.qualified_kind, name, [cause])
+        return self._update(kind, old, obj, options, subresource), False
+
+    def _update(
+        self, kind: Kind, old: Obj, obj: Obj, options: Options, subresource: str, managed: list[Obj] | None = None
+    ) -> Obj:
+        """The common end of updates and patches. `managed` is given by server-side apply."""
+        meta, was = obj["metadata"], old["metadata"]
+        name = was["name"]
+        version = meta.get("resourceVersion")
+        if version and version != was["resourceVersion"]:
+            raise conflict(kind.qualified, name, STALE)
+        if meta.get("uid") and meta["uid"] != was["uid"]:
+            text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {was['uid']}"
+            raise conflict(kind.qualified, name, text)
+        if managed is None:
+            managed = self._manager(kind, subresource).update(old, obj, options.manager_or_agent)
+        _set_managed(meta, managed)
+        if _same(obj, old):
+            _keep_times(meta, was)
+        meta["resourceVersion"] = was["resourceVersion"]
+        objectmeta.keep_system_fields(meta, was)
+        obj = strategy.prepare_update(self, kind, obj, old, subresource)
+        meta = obj["metadata"]
+        causes = objectmeta.validate_update(meta, was)
+        causes += objectmeta.validate(meta, kind.resource, kind.namespaced) if not causes else []
+        causes += strategy.validate_update(self, kind, obj, old, subresource)
+        if causes:
+            raise invalid(kind.qualified_kind, name, causes)
+        if obj == old:
+            return obj
+        if meta.get("deletionTimestamp") and not meta.get("finalizers") and not strategy.holds(kind, obj):
+            return self._finish_delete(kind, obj, options)
+        return self._store(kind, old, obj, options)
+
+    def patch(
+        self, kind: Kind, namespace: str, name: str, mutate: Mutator, options: Options, subresource: str = ""
+    ) -> Obj:
+        """Applies a patch function to the current object and stores the outcome."""
+        old = self.get(kind, namespace, name)
+        patched = mutate(copy.deepcopy(old))
+        obj = decode_object(kind, patched, options, patch=True)
+        meta = obj["metadata"]
+        self._match_patch_identity(kind, name, namespace, meta)
+        return self._update(kind, old, obj, options, subresource)
+
+    def _match_patch_identity(self, kind: Kind, name: str, namespace: str, meta: Obj) -> None:
+        if meta.get("name") != name:
+            raise bad_request(
+                f"the name of the object ({meta.get('name', '')}) does not match the name on the URL ({name})"
+                if meta.get("name")
+                else "name must be provided"
+            )
+        self._match_namespace(kind, namespace, meta)
+
+    def apply(
+        self, kind: Kind, namespace: str, name: str, config: Obj, options: Options, subresource: str = ""
+    ) -> tuple[Obj, bool]:
+        """Server-side apply; returns the object and whether it was made new."""
+        found = self.store.get(kind.resource, namespace, name)
+        meta = config.setdefault("metadata", {}) or {}
+        config["metadata"] = meta
+        if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
+            gv, k = config.get("apiVersion") or "", config.get("kind") or ""
+            if gv and gv != kind.api_version and k == kind.kind:
+                shown = f"{gv}, Kind={k}"
+            else:
+                shown = f"{gv}, Kind={k}"
+            raise bad_request(f"invalid object type: {shown}")
+        if meta.get("name") and meta["name"] != name:
+            raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        if meta.get("namespace") and kind.namespaced and meta["namespace"] != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        config = decode_object(kind, config, options, apply=True)
+        live = self.load(kind, found) if found is not None else None
+        if live is None and subresource:
+            raise not_found(kind.qualified, name)
+        try:
+            merged = self._manager(kind, subresource).apply(live, config, options.manager, options.force)
+        except TypedError as error:
+            raise ApiError(500, f"failed to create typed patch object: {error}", reason="") from None
+        managed = merged["metadata"].get("managedFields") or []
+        merged["apiVersion"], merged["kind"] = kind.api_version, kind.kind
+        if live is None:
+            return self._apply_create(kind, namespace, name, merged, managed, options), True
+        obj = decode_object(kind, merged, options, quiet=True)
+        if not subresource and "resourceVersion" in (config.get("metadata") or {}):
+            obj["metadata"]["resourceVersion"] = config["metadata"]["resourceVersion"]
+        elif "resourceVersion" not in (config.get("metadata") or {}):
+            obj["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        return self._update(kind, live, obj, options, subresource, managed), False
+
+    def _apply_create(
+        self, kind: Kind, namespace: str, name: str, merged: Obj, managed: list[Obj], options: Options
+    ) -> Obj:
+        merged["metadata"].setdefault("name", name)
+        if merged["metadata"].get("uid"):
+            raise _uid_gone(kind, name, merged["metadata"])
+        merged = decode_object(kind, merged, options, quiet=True)
+        objectmeta.wipe(merged["metadata"])
+        self._match_namespace(kind, namespace, merged["metadata"])
+        _set_managed(merged["metadata"], managed)
+        return self._create(kind, namespace, merged, options)
+
+    # Deleting
+
+    def delete(self, kind: Kind, namespace: str, name: str, delete_options: Obj, options: Options) -> tuple[Obj, int]:
+        """Deletes or marks for deletion; returns the body of the answer and its code."""
+        old = self.get(kind, namespace, name)
+        self._preconditions(kind, old, delete_options)
+        if kind.resource == "/namespaces" and name in IMMORTAL:
+            from pyflux.sandbox.status import forbidden
+
+            raise forbidden(kind.qualified, name, "this namespace may not be deleted")
+        obj, gone = self._delete(kind, old, delete_options, options)
+        if gone and "d" not in kind.flags:
+            details: Obj = {"name": name}
+            if kind.group:
+                details["group"] = kind.group
+            details |= {"kind": kind.plural, "uid": old["metadata"]["uid"]}
+            return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}, 200
+        return obj, 202 if not gone and delete_options.get("orphanDependents") is False else 200
+
+    def _preconditions(self, kind: Kind, old: Obj, delete_options: Obj) -> None:
+        wanted = delete_options.get("preconditions") or {}
+        meta = old["metadata"]
+        for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            if wanted.get(key) and wanted[key] != meta.get(key):
+                text = f"the {label} in the precondition ({wanted[key]}) does not match the {label} in record ({meta.get(key)}). The object might have been deleted and then recreated"
+                raise conflict(kind.qualified, meta["name"], text)
+
+    def _delete(self, kind: Kind, old: Obj, delete_options: Obj, options: Options) -> tuple[Obj, bool]:
+        obj = copy.deepcopy(old)
+        meta = obj["metadata"]
+        finalizers = [f for f in meta.get("finalizers") or [] if f not in ("orphan", "foregroundDeletion")]
+        policy = delete_options.get("propagationPolicy")
+        if delete_options.get("orphanDependents") is not None and policy is None:
+            policy = "Orphan" if delete_options["orphanDependents"] else "Background"
+        if policy is None:
+            finalizers = list(meta.get("finalizers") or [])
+        elif policy == "Orphan":
+            finalizers.append("orphan")
+        elif policy == "Foreground":
+            finalizers.append("foregroundDeletion")
+        meta["finalizers"] = finalizers
+        if not finalizers:
+            del meta["finalizers"]
+        if not finalizers and not strategy.holds(kind, obj):
+            return self._finish_delete(kind, obj, options), True
+        if not meta.get("deletionTimestamp"):
+            meta["deletionTimestamp"] = now()
+            meta["deletionGracePeriodSeconds"] = 0
+            if "generation" in meta:
+                meta["generation"] += 1
+        strategy.mark_deleted(kind, obj)
+        if obj == old:
+            return obj, False
+        return self._store(kind, old, obj, options), False
+
+    def _finish_delete(self, kind: Kind, obj: Obj, options: Options) -> Obj:
+        if options.dry_run:
+            return obj
+        meta = obj["metadata"]
+        found = self.store.get(kind.resource, meta.get("namespace", ""), meta["name"])
+        if found is None:
+            return obj
+        gone = self.store.delete(kind.resource, found)
+        last = self.load(kind, gone)
+        for hook in self.hooks:
+            hook(kind, last, None)
+        obj["metadata"]["resourceVersion"] = found.load()["metadata"]["resourceVersion"]
+        return obj
+
+
+def _uid_gone(kind: Kind, name: str, meta: Obj) -> ApiError:
+    text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: "
+    return conflict(kind.qualified, name, text)
+
+
+def _set_managed(meta: Obj, managed: list[Obj]) -> None:
+    if managed:
+        meta["managedFields"] = managed
+    else:
+        meta.pop("managedFields", None)
+
+
+def _strip_times(entries: Any) -> Any:
+    return [{k: v for k, v in e.items() if k != "time"} for e in entries or []]
+
+
+def _same(new: Obj, old: Obj) -> bool:
+    """Whether nothing but the times of managedFields differs."""
+    a, b = dict(new["metadata"]), dict(old["metadata"])
+    one, two = a.pop("managedFields", None), b.pop("managedFields", None)
+    for meta in (a, b):
+        meta.pop("resourceVersion", None)
+        meta.pop("generation", None)
+    if _strip_times(one) != _strip_times(two) or a != b:
+        return False
+    return {k: v for k, v in new.items() if k != "metadata"} == {k: v for k, v in old.items() if k != "metadata"}
+
+
+def _keep_times(meta: Obj, was: Obj) -> None:
+    if "managedFields" in was:
+        meta["managedFields"] = was["managedFields"]
+
+
+__all__ = ["Engine", "Options", "get", "reset_fields"]

@@ -1,0 +1,145 @@
+"""RFC 6902 JSON patch, with the failure texts that the API server's library gives."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pyflux.sandbox.ssa.typed import same_value
+from pyflux.sandbox.status import ApiError
+
+_MISSING: Any = object()
+
+
+def _unprocessable(text: str) -> ApiError:
+    return ApiError(422, text, details={})
+
+
+def _tokens(path: str) -> list[str]:
+    return [t.replace("~1", "/").replace("~0", "~") for t in path.split("/")[1:]]
+
+
+def _index(token: str, length: int, path: str, adding: bool = False) -> int:
+    if token == "-" and adding:
+        return length
+    try:
+        at = int(token)
+    except ValueError:
+        raise _unprocessable(f'strconv.Atoi: parsing "{token}": invalid syntax') from None
+    if at < 0:
+        at += length
+    if at < 0 or at > (length if adding else length - 1):
+        raise _unprocessable(f"Unable to access invalid index: {token}: invalid index referenced")
+    return at
+
+
+def _get(container: Any, token: str, path: str) -> Any:
+    if isinstance(container, dict):
+        return container.get(token, _MISSING)
+    if isinstance(container, list):
+        return container[_index(token, len(container), path)]
+    return _MISSING
+
+
+def _parent(doc: Any, path: str, op: str) -> tuple[Any, str]:
+    tokens = _tokens(path)
+    if not tokens:
+        raise _unprocessable(f"{op} operation does not apply: doc is missing path: {path!r}: missing value")
+    here = doc
+    for token in tokens[:-1]:
+        here = _get(here, token, path)
+        if not isinstance(here, (dict, list)):
+            text = f'{op} operation does not apply: doc is missing path: "{path}": missing value'
+            if op == "remove":
+                text = f'remove operation does not apply: doc is missing path: "{path}": missing value'
+            raise _unprocessable(text)
+    return here, tokens[-1]
+
+
+def _add(doc: Any, path: str, value: Any, op: str = "add") -> Any:
+    if path == "":
+        return value
+    parent, token = _parent(doc, path, op)
+    if isinstance(parent, dict):
+        parent[token] = value
+    else:
+        parent.insert(_index(token, len(parent), path, adding=True), value)
+    return doc
+
+
+def _remove(doc: Any, path: str, op: str = "remove") -> Any:
+    parent, token = _parent(doc, path, op)
+    if isinstance(parent, dict):
+        if token not in parent:
+            raise _unprocessable(
+                f'{op} operation does not apply: doc is missing path: "{path}": missing value'
+                if op != "remove"
+                else f"remove operation does not apply: doc is missing key: {path}: missing value"
+            )
+        return parent.pop(token)
+    return parent.pop(_index(token, len(parent), path))
+
+
+def apply(doc: Any, operations: Any) -> Any:
+    """The document with the operations applied, on a copy; raises ApiError 400 or 422."""
+    if not isinstance(operations, list):
+        raise ApiError(400, "json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    if len(operations) > 10000:
+        raise ApiError(413, f"The allowed maximum operations in a JSON patch is 10000, got {len(operations)}")
+    doc = copy.deepcopy(doc)
+    for operation in operations:
+        doc = _one(doc, operation)
+    return doc
+
+
+def _one(doc: Any, operation: dict[str, Any]) -> Any:
+    op, path = operation.get("op"), operation.get("path", "")
+    if op == "add":
+        return _add(doc, path, copy.deepcopy(operation.get("value")))
+    if op == "remove":
+        _remove(doc, path)
+        return doc
+    if op == "replace":
+        return _replace(doc, path, copy.deepcopy(operation.get("value")))
+    if op in ("move", "copy"):
+        return _move(doc, op, operation.get("from", ""), path)
+    if op == "test":
+        return _test(doc, path, operation.get("value"))
+    raise _unprocessable(f"Unexpected kind: {op or 'unknown'}")
+
+
+def _replace(doc: Any, path: str, value: Any) -> Any:
+    if path == "":
+        return value
+    parent, token = _parent(doc, path, "replace")
+    if isinstance(parent, dict):
+        if token not in parent:
+            raise _unprocessable(f"replace operation does not apply: doc is missing key: {path}: missing value")
+        parent[token] = value
+    else:
+        parent[_index(token, len(parent), path)] = value
+    return doc
+
+
+def _move(doc: Any, op: str, source: str, path: str) -> Any:
+    if op == "move":
+        return _add(doc, path, _remove(doc, source, "move"), "move")
+    parent, token = _parent(doc, source, "copy")
+    value = _get(parent, token, source)
+    if value is _MISSING:
+        raise _unprocessable(f'copy operation does not apply: doc is missing from path: "{source}": missing value')
+    return _add(doc, path, copy.deepcopy(value), "copy")
+
+
+def _test(doc: Any, path: str, expected: Any) -> Any:
+    have: Any = doc
+    if path:
+        parent, token = _parent(doc, path, "test")
+        have = _get(parent, token, path)
+    if have is _MISSING:
+        if expected is None:
+            return doc
+        raise _unprocessable(f"testing path {path} failed: test failed")
+    if not same_value(have, expected):
+        raise _unprocessable(f"testing value {path} failed: test failed")
+    return doc

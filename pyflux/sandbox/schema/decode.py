@@ -1,0 +1,175 @@
+"""Reads a JSON object into the form a built-in type prints: what the real server's decoding leaves behind.
+
+Unknown fields are dropped and reported, zero values are dropped or printed as the type says, times and
+quantities take their canonical form. A value of the wrong JSON type is a `DecodeError`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from pyflux.sandbox.schema import scalars
+from pyflux.sandbox.schema.builtin import zero
+from pyflux.sandbox.schema.model import Field, Schema
+
+_GO = {"int32": "int32", "int64": "int64", "double": "float64", "bool": "bool", "string": "string"}
+
+
+class DecodeError(ValueError):
+    """A value that does not fit its type; the text is the one the API server gives."""
+
+
+def json_type(value: Any) -> str:
+    """The JSON type of a value as the server's messages name it."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, list):
+        return "array"
+    return "object" if isinstance(value, dict) else "null"
+
+
+class Decoder:
+    """One pass over one object; `unknown` collects the paths of fields that the type does not have."""
+
+    def __init__(self) -> None:
+        self.unknown: list[str] = []
+
+    def object(self, schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
+        """The object in its canonical form."""
+        return self._struct(schema, value, "", "")
+
+    def _struct(self, schema: Schema, value: dict[str, Any], path: str, go: str) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        fields = schema.fields
+        for key, item in value.items():
+            found = fields.get(key)
+            if found is None:
+                self.unknown.append(f"{path}.{key}" if path else key)
+            elif item is not None:
+                self._field(out, found, item, f"{path}.{key}" if path else key, go)
+        for name, found in fields.items():
+            if found.always and name not in out and not found.pointer:
+                out[name] = zero(found.schema)
+        return out
+
+    def _field(self, out: dict[str, Any], found: Field, item: Any, path: str, go: str) -> None:
+        made = self._value(found.schema, item, path, go)
+        if found.pointer or found.always or found.schema.kind == "any" or (made not in ("", 0, False, [], {}) and made is not None):
+            out[found.name] = made
+
+    def _value(self, schema: Schema, value: Any, path: str, go: str) -> Any:
+        kind = schema.kind
+        if kind == "struct":
+            if not isinstance(value, dict):
+                raise self._mismatch(value, path, schema.name.split(".")[-1] or "object", schema)
+            return self._struct(schema, value, path, go)
+        if kind == "scalar":
+            return self._scalar(schema.scalar, value, path)
+        if kind == "list":
+            return self._list(schema, value, path, go)
+        if kind == "map":
+            return self._map(schema, value, path, go)
+        return value
+
+    def _list(self, schema: Schema, value: Any, path: str, go: str) -> list[Any]:
+        elem = schema.elem
+        assert elem is not None
+        if not isinstance(value, list):
+            raise self._mismatch(value, path, f"[]{_go_type(elem)}", schema)
+        out = []
+        for i, item in enumerate(value):
+            if item is None:
+                out.append(zero(elem) if elem.kind in ("scalar", "struct") else None)
+            else:
+                out.append(self._value(elem, item, f"{path}[{i}]", go))
+        return out
+
+    def _map(self, schema: Schema, value: Any, path: str, go: str) -> dict[str, Any]:
+        elem = schema.elem
+        assert elem is not None
+        if not isinstance(value, dict):
+            raise self._mismatch(value, path, f"map[string]{_go_type(elem)}", schema)
+        return {k: zero(elem) if v is None else self._value(elem, v, f"{path}.{k}", go) for k, v in value.items()}
+
+    def _scalar(self, kind: str, value: Any, path: str) -> Any:
+        if kind == "string":
+            if isinstance(value, str):
+                return value
+        elif kind in ("int32", "int64"):
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            if isinstance(value, float) and value.is_integer():
+                return int(value)
+            if isinstance(value, float):
+                raise DecodeError(
+                    f"json: cannot unmarshal number {value} into Go struct field {_where(path)} of type {kind}"
+                )
+        elif kind == "bool":
+            if isinstance(value, bool):
+                return value
+        elif kind == "double":
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return value
+        else:
+            return self._special(kind, value, path)
+        raise self._mismatch(value, path, _GO[kind])
+
+    def _special(self, kind: str, value: Any, path: str) -> Any:
+        if kind == "intstr":
+            if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+                return value
+            raise self._mismatch(value, path, "int32" if not isinstance(value, bool) else "int32")
+        if kind == "quantity":
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+                raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
+            try:
+                return scalars.quantity(str(value).strip())
+            except ValueError as error:
+                raise DecodeError(str(error)) from None
+        if kind in ("time", "microtime"):
+            if not isinstance(value, str):
+                raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
+            try:
+                return scalars.time_text(value, kind == "microtime")
+            except ValueError:
+                shown = f'parsing time "\\"{value}\\"" as "\\"2006-01-02T15:04:05Z07:00\\""'
+                raise DecodeError(f'{shown}: cannot parse "{value}" as "2006"'.replace('\\"', "")) from None
+        return self._bytes(value, path)
+
+    def _bytes(self, value: Any, path: str) -> str:
+        if not isinstance(value, str):
+            raise self._mismatch(value, path, "[]uint8")
+        clean = value.replace("\n", "").replace("\r", "")
+        try:
+            return base64.b64encode(base64.b64decode(clean, validate=True)).decode()
+        except (binascii.Error, ValueError):
+            at = next((i for i, c in enumerate(clean) if not (c.isalnum() or c in "+/=")), len(clean) // 4 * 4)
+            raise DecodeError(f"illegal base64 data at input byte {at}") from None
+
+    def _mismatch(self, value: Any, path: str, go_type: str, schema: Schema | None = None) -> DecodeError:
+        return DecodeError(
+            f"json: cannot unmarshal {json_type(value)} into Go struct field {_where(path)} of type {go_type}"
+        )
+
+
+def _go_type(schema: Schema) -> str:
+    if schema.kind == "scalar":
+        return _GO.get(schema.scalar, schema.scalar)
+    if schema.kind == "struct":
+        parts = schema.name.split(".")
+        return ".".join(parts[-2:])
+    if schema.kind == "list" and schema.elem is not None:
+        return "[]" + _go_type(schema.elem)
+    if schema.kind == "map" and schema.elem is not None:
+        return "map[string]" + _go_type(schema.elem)
+    return "interface {}"
+
+
+def _where(path: str) -> str:
+    return path
