@@ -39,16 +39,20 @@ def must_install(client: Client, namespace: str) -> bool:
     return any(isinstance(answer, NotFound) for answer in answers)
 
 
-def secret_exists(client: Client, name: str, namespace: str) -> bool:
+def read_secret(client: Client, name: str, namespace: str) -> dict[str, str] | None:
+    """A secret's entries as text; None where there is no such secret."""
+    import base64
+
     from pyflux.catalog.resources import built_in
 
     resource = built_in("v1", "Secret")
     assert resource is not None
     try:
-        client.get(resource, name, namespace)
+        found = client.get(resource, name, namespace)
     except NotFound:
-        return False
-    return True
+        return None
+    data = found.get("data") or {}
+    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
 
 
 def check_sync_path(client: Client, options: SyncOptions) -> None:

@@ -15,7 +15,7 @@ from pyflux.git.workcopy import Person
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pyflux.bootstrap.plan import Plan
+    from pyflux.bootstrap.plan import Plan, SecretOptions
     from pyflux.bootstrap.secret import SourceSecret
     from pyflux.env import Env
     from pyflux.git.workcopy import WorkCopy
@@ -39,6 +39,10 @@ class Hooks:
     components_text: Callable[[list[Obj]], str]
     healthy: Callable[[], bool]
     publish: Callable[[SourceSecret], None]
+    keep: Callable[[str], None] = lambda _public_key: None
+    """Gets the public key of a secret that is kept, to see that it still has access."""
+    credentials: Callable[[SecretOptions, dict[str, str] | None], SecretOptions] = lambda options, _existing: options
+    """Completes the secret's options, given the entries of the secret that is there."""
 
 
 class Bootstrap:
@@ -150,8 +154,12 @@ class Bootstrap:
 
         log = self.env.log
         key = f"{options.namespace}/{options.name}"
+        existing = cluster.read_secret(self.client, options.name, options.namespace)
+        options = self.hooks.credentials(options, existing)
         log.action(f'determining if source secret "{key}" exists')
-        if not options.given and cluster.secret_exists(self.client, options.name, options.namespace):
+        if existing is not None and not options.given and (not options.key_algorithm or "identity" in existing):
+            if "identity.pub" in existing:
+                self.hooks.keep(existing["identity.pub"])
             log.success("source secret up to date")
             return
         log.action("generating source secret")
@@ -166,6 +174,13 @@ class Bootstrap:
     def _generated_kustomization(self) -> str:
         names = {COMPONENTS_FILE: b"", SYNC_FILE: b""}
         return manifests.kustomization_text(self.work, self.plan.folder, names)
+
+    def missing_files(self) -> dict[str, bytes]:
+        """All files of this plan that the branch lacks or has otherwise. Changes nothing."""
+        self.clone()
+        text = self.hooks.components_text(self.hooks.components()).encode()
+        files = {self.plan.file(COMPONENTS_FILE): text, **self._sync_files()}
+        return {path: data for path, data in files.items() if self.work.read(path) != data}
 
     def _sync_files(self) -> dict[str, bytes]:
         plan = self.plan

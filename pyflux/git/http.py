@@ -5,14 +5,13 @@ Credentials travel in a header, only to the origin they were given for; certific
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
 from dulwich.client import Urllib3HttpGitClient
 from dulwich.errors import GitProtocolError
 
-from pyflux.git.errors import CertificateRefused, GitError, GitUnreachable, LoginRefused, RepositoryMissing
-from pyflux.git.proxy import proxy_for
+from pyflux.git.connections import network_error, pool
+from pyflux.git.errors import GitError, GitUnreachable, LoginRefused, RepositoryMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ class HttpClient(Urllib3HttpGitClient):
 
         self._where = url
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
-        super().__init__(url.plain, pool_manager=_pool(url, auth, timeout), quiet=True)
+        super().__init__(url.plain, pool_manager=pool(url, auth, timeout), quiet=True)
         header = authorization(url, auth)
         if header:
             self._auth_header = header
@@ -69,54 +68,6 @@ def authorization(url: RemoteUrl, auth: Auth) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _context(url: RemoteUrl, auth: Auth) -> ssl.SSLContext | None:
-    if url.scheme != "https":
-        return None
-    context = ssl.create_default_context()
-    if auth.ca:
-        try:
-            context.load_verify_locations(cadata=auth.ca.decode())
-        except (ssl.SSLError, ValueError):
-            raise GitError("the CA file holds no PEM certificate") from None
-    if auth.client_certificate:
-        _load_client_certificate(context, auth)
-    return context
-
-
-def _load_client_certificate(context: ssl.SSLContext, auth: Auth) -> None:
-    """OpenSSL reads certificates from files only: one of mode 0600, gone at once."""
-    import os
-    import tempfile
-
-    handle, path = tempfile.mkstemp(prefix="pyflux-", suffix=".pem")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(auth.client_certificate.rstrip() + b"\n" + auth.client_key)
-        context.load_cert_chain(path)
-    except ssl.SSLError as why:
-        raise GitError(f"the client certificate and its key cannot be used: {why.reason}") from None
-    finally:
-        os.unlink(path)
-
-
-def _pool(url: RemoteUrl, auth: Auth, timeout: Any) -> Any:
-    import urllib3
-
-    settings: dict[str, Any] = {
-        "headers": {"User-Agent": "git/pyflux"},
-        "timeout": timeout,
-        "retries": urllib3.Retry(0, redirect=5, raise_on_redirect=False),
-        "maxsize": 2,
-    }
-    context = _context(url, auth)
-    if context is not None:
-        settings["ssl_context"] = context
-    proxy = proxy_for(url.scheme, url.host, auth.proxy)
-    if proxy is None:
-        return urllib3.PoolManager(**settings)
-    return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **settings)
-
-
 def status_error(url: RemoteUrl, status: int) -> GitError:
     """The error for an HTTP answer other than 200."""
     if status == 401:
@@ -138,28 +89,3 @@ def status_error(url: RemoteUrl, status: int) -> GitError:
     if status in _BUSY:
         return GitUnreachable(f"{url.shown} is not able to answer now ({status})")
     return GitError(f"{url.shown} answered with HTTP status {status}")
-
-
-def network_error(url: RemoteUrl, why: BaseException) -> GitError:
-    """The error for a request without an answer."""
-    import urllib3.exceptions as problems
-
-    cause: BaseException | None = why
-    while isinstance(cause, problems.MaxRetryError) and cause.reason is not None:
-        cause = cause.reason
-    if isinstance(cause, problems.ProxyError):
-        return GitUnreachable(f"the proxy for {url.shown} cannot be reached")
-    inner = cause.args[-1] if cause is not None and cause.args else cause
-    if isinstance(cause, problems.SSLError) or isinstance(inner, ssl.SSLError):
-        reason = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or str(inner)
-        return CertificateRefused(
-            f"the certificate of {url.host}:{url.port} is not trusted: {reason}",
-            hint="name the certificate authority with --ca-file",
-        )
-    if isinstance(cause, problems.NameResolutionError):
-        return GitUnreachable(f"{url.shown} cannot be reached: the name {url.host} does not resolve")
-    if isinstance(cause, problems.NewConnectionError):
-        return GitUnreachable(f"{url.shown} cannot be reached: connection refused or no route")
-    if isinstance(cause, problems.ConnectTimeoutError | problems.ReadTimeoutError):
-        return GitUnreachable(f"{url.shown} cannot be reached: no answer in time")
-    return GitUnreachable(f"the connection to {url.shown} broke")

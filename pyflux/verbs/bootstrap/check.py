@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyflux.bootstrap.plan import Plan
+    from pyflux.bootstrap.providers.base import Finding, Host
     from pyflux.env import Env
     from pyflux.git.auth import Auth
     from pyflux.kube.client import Client
@@ -39,6 +40,12 @@ class Findings:
         self.env.log.failure(text)
         if remedy:
             self.env.log.plain(f"  {remedy}")
+
+    def add(self, found: Finding) -> None:
+        if found.good:
+            self.good(found.text)
+        else:
+            self.bad(found.text, found.remedy)
 
     def attempt(self, what: str, call: Callable[[], str]) -> None:
         """Runs `call`, which returns what to say of the success; a PyfluxError becomes a finding."""
@@ -140,3 +147,58 @@ def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: C
     findings.attempt("reading the repository", reach)
     if findings.missing == before:
         findings.attempt("pushing to the repository", push)
+
+
+def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool) -> None:
+    """The checks for a hosting service. Raises SilentExit when something is missing."""
+    findings = Findings(env)
+    env.log.action(f"checking {host.title} at {host.domain}")
+    try:
+        _check_host(findings, host, key=key)
+        wanted = plan()
+    except PyfluxError as why:
+        findings.bad(why.message, why.hint)
+        findings.conclude()
+        return
+    if key:
+        _check_ssh(findings, wanted)
+    check_cluster(env, findings, wanted)
+    findings.conclude()
+
+
+def _check_host(findings: Findings, host: Host, *, key: bool) -> None:
+    for found in host.identity():
+        findings.add(found)
+    repository = host.find()
+    if repository is None:
+        problems = host.can_create()
+        findings.good(f"the repository {host.slug} is not there (or not visible to the token); it will be created")
+        for found in problems:
+            findings.add(found)
+        return
+    findings.good(f"the repository {host.slug} is there, {repository.visibility}")
+    if repository.archived:
+        findings.bad(f"the repository {host.slug} is archived", "unarchive it, or use another --repository")
+    if not repository.can_push:
+        findings.bad("the token may not push", "give its owner write access to the repository")
+    if key and not repository.can_admin:
+        findings.bad(
+            "the token may not register deploy keys",
+            "give its owner admin rights on the repository, or pass --token-auth",
+        )
+
+
+def _check_ssh(findings: Findings, plan: Plan) -> None:
+    from pyflux.bootstrap.secret import split_host
+    from pyflux.git.ssh import scan_host_keys
+
+    assert plan.secret is not None
+    host = plan.secret.ssh_host
+    if not host:
+        return
+
+    def scan() -> str:
+        kinds = [line.split()[1] for line in scan_host_keys(*split_host(host))]
+        return f"SSH at {host} shows its host keys ({', '.join(kinds)})"
+
+    findings.attempt(f"SSH at {host}", scan)

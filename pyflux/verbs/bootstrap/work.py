@@ -40,9 +40,17 @@ def open_cluster(env: Env, *, force: bool) -> Client:
 
 
 def hooks(
-    env: Env, client: Client | None, plan: Plan, manifests: str, publish: Callable[[SourceSecret], None]
+    env: Env,
+    client: Client | None,
+    plan: Plan,
+    manifests: str,
+    publish: Callable[[SourceSecret], None],
+    **more: Any,
 ) -> Hooks:
-    """The parts that the steps get from elsewhere. Without a client, `healthy` must not be called."""
+    """The parts that the steps get from elsewhere; `more` are fields of `Hooks`.
+
+    Without a client, `healthy` must not be called.
+    """
     from pyflux.catalog.components import to_yaml
 
     def components() -> list[dict[str, Any]]:
@@ -65,7 +73,7 @@ def hooks(
         assert client is not None
         return assess(env, client, plan.install.components, poll=0.5)
 
-    return Hooks(components, text, healthy, publish)
+    return Hooks(components, text, healthy, publish, **more)
 
 
 def run_steps(

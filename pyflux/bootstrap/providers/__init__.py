@@ -1,0 +1,1 @@
+"""Hosting services: one class each (`Host`), over one REST client."""
