@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 
+from pyflux.catalog.resources import Resource
 from pyflux.cli import main, pflag
 from pyflux.cli.model import Flag
 from pyflux.env import Call, Env
@@ -16,7 +17,7 @@ from pyflux.errors import EXIT_OK, PyfluxError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from pyflux.catalog.kinds import Kind
@@ -33,6 +34,7 @@ _NAMES = {
 }
 _SECONDS = 3.0
 _REPEATABLE = frozenset(("strings", "stringArray", "stringToString"))
+_NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -195,7 +197,7 @@ def _values(env: Env, line: Line, flag: Flag) -> tuple[Words, int]:
         return _starting(((name, "") for name in _contexts(env)), line.typed), NO_FILES
     if flag.complete == "namespace":
         _apply_globals(env, line)
-        return _live(env, line.typed, "v1", "Namespace", ""), NO_FILES
+        return _live(env, line.typed, _NAMESPACES), NO_FILES
     words = flag.complete if "|" in flag.complete else shown(flag.type)
     if "|" in words:
         return _starting(((word, "") for word in words.split("|")), line.typed), NO_FILES
@@ -219,14 +221,14 @@ def _arguments(env: Env, line: Line) -> tuple[Words, int]:
     kind = _kind(row)
     if kind is not None:
         _apply_globals(env, line)
-        return found + _live(env, line.typed, kind.resource.api_version, kind.name, env.kube.namespace), NO_FILES
+        return found + _live(env, line.typed, kind.resource), NO_FILES
     word, slash, typed = line.typed.partition("/")
     if slash and children:
         child = row.child(word)
         kind = _kind(child) if child is not None else None
         if kind is not None:
             _apply_globals(env, line)
-            names = _live(env, typed, kind.resource.api_version, kind.name, env.kube.namespace)
+            names = _live(env, typed, kind.resource)
             return [(f"{word}/{name}", "") for name, _ in names], NO_FILES
     return found, directive
 
@@ -273,26 +275,23 @@ def _contexts(env: Env) -> list[str]:
     return sorted(kubeconfig(env).contexts)
 
 
-def _live(env: Env, typed: str, api_version: str, kind: str, namespace: str) -> Words:
+def _live(env: Env, typed: str, resource: Resource) -> Words:
     """Names of the cluster's objects of a kind, in the API's order. Raises PyfluxError."""
-    return _starting(((name, "") for name in _in_time(lambda: list(_names(env, api_version, kind, namespace)))), typed)
+    return _starting(((name, "") for name in _in_time(lambda: _names(env, resource))), typed)
 
 
-def _names(env: Env, api_version: str, kind: str, namespace: str) -> Iterator[str]:
+def _names(env: Env, resource: Resource) -> list[str]:
     from pyflux.kube import connect
     from pyflux.kube.client import loads
 
     client = connect(env)
     try:
-        resource = client.resource_for(api_version, kind)
         # names are all we need of the objects, which can be large
-        answer = loads(
-            client.raw("GET", resource.path(namespace if resource.namespaced else ""), accept=_METADATA).body
-        )
+        path = resource.path(env.kube.namespace if resource.namespaced else "")
+        answer = loads(client.raw("GET", path, accept=_METADATA).body)
     finally:
         client.close()
-    for item in answer.get("items") or []:
-        yield str(item["metadata"]["name"])
+    return [str(item["metadata"]["name"]) for item in answer.get("items") or []]
 
 
 def _in_time(ask: Callable[[], list[str]]) -> list[str]:

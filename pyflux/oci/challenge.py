@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pyflux.oci.errors import OciError
 
 _PARAMETER = re.compile(r"""\s*([^\s=,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]*))\s*(,|$)""")
-_SCHEME = re.compile(r"\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:\s+|$)")
+_SCHEME = re.compile(r"\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:\s*,|\s+|$)")
 
 
 def parse(header: str) -> list[tuple[str, dict[str, str]]]:
@@ -28,8 +28,6 @@ def parse(header: str) -> list[tuple[str, dict[str, str]]]:
             break
         found.append((scheme.group(1).lower(), {}))
         at = scheme.end()
-        if header[at : at + 1] == ",":
-            at += 1
     return found
 
 

@@ -96,8 +96,8 @@ def _program(file: IO[bytes], url: str, target: str) -> Iterator[IO[bytes]]:
         if kind == "zip":
             archive = stack.enter_context(zipfile.ZipFile(file))
             for entry in archive.infolist():
-                mode = entry.external_attr >> 16
-                if not entry.is_dir() and (not mode or stat.S_ISREG(mode)) and _matches(entry.filename, target):
+                kind_of = stat.S_IFMT(entry.external_attr >> 16)
+                if not entry.is_dir() and kind_of in (0, stat.S_IFREG) and _matches(entry.filename, target):
                     found = stack.enter_context(archive.open(entry))
                     break
         else:
