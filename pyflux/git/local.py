@@ -29,6 +29,9 @@ class LocalRepository(Store):
         self.folder = os.path.realpath(str(self.repo.path))
         """The top folder of the work tree."""
 
+    def __enter__(self) -> LocalRepository:
+        return self
+
     def close(self) -> None:
         self.repo.close()
 

@@ -1,6 +1,7 @@
 """`pyflux build`."""
 
 from pyflux.cli.commands.artifact_flags import IGNORE, RESOLVE_SYMLINKS
+from pyflux.cli.commands.fleet_flags import BUILD_ALL, BUILD_RELEASE
 from pyflux.cli.model import Command, Flag
 
 _ARTIFACT = Command(
@@ -17,4 +18,8 @@ _ARTIFACT = Command(
     ),
 )
 
-COMMAND = Command("build", "Build what Kustomizations, HelmReleases and artifacts hold", children=(_ARTIFACT,))
+COMMAND = Command(
+    "build",
+    "Build what Kustomizations, HelmReleases and artifacts hold",
+    children=(_ARTIFACT, BUILD_ALL, BUILD_RELEASE),
+)

@@ -1,6 +1,7 @@
 """`pyflux diff`."""
 
 from pyflux.cli.commands.artifact_flags import CREDS, IGNORE, INSECURE, PROVIDER
+from pyflux.cli.commands.fleet_flags import DIFF_ALL, DIFF_RELEASE
 from pyflux.cli.model import Command, Flag
 
 _ARTIFACT = Command(
@@ -19,4 +20,4 @@ _ARTIFACT = Command(
     ),
 )
 
-COMMAND = Command("diff", "Show what would change", children=(_ARTIFACT,))
+COMMAND = Command("diff", "Show what would change", children=(_ARTIFACT, DIFF_ALL, DIFF_RELEASE))

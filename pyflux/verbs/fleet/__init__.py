@@ -1,0 +1,1 @@
+"""Verbs over a whole repository, from a checkout alone: build, diff, test, get and graph."""

@@ -1,0 +1,177 @@
+"""`pyflux graph`: the dependency graph of a repository as a text tree, DOT, Mermaid, or one HTML page with the diff."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from pyflux.errors import PyfluxError
+from pyflux.render.fleet.check import edges, source_of
+from pyflux.render.fleet.model import Cluster, ObjectId, Unit, show_id
+from pyflux.verbs.fleet import report
+from pyflux.verbs.fleet.common import built
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyflux.env import Call, Env
+
+_MARK = {"applies": "-->", "dependsOn": "-.->|depends on|", "source": "-.-|built from|"}
+_STYLE = {"applies": "", "dependsOn": " [style=dashed,label=dependsOn]", "source": " [style=dotted,arrowhead=none]"}
+
+
+def run(env: Env, call: Call) -> None:
+    """Prints the graph of every cluster. With `-o html --from REV` the page also holds the rendered difference."""
+    output = call.str("output") or "tree"
+    formats: dict[str, Callable[[list[Cluster]], str]] = {"tree": tree, "dot": dot, "mermaid": mermaid}
+    if output not in (*formats, "html"):
+        raise PyfluxError(f"--output is one of {', '.join(formats)}, html, not {output}")
+    with built(env, call, call.str("path") or ".") as clusters:
+        if output != "html":
+            env.write(formats[output](clusters))
+            return
+    body = "".join(f"<h2>{html.escape(cluster.path)}</h2>\n{svg(cluster)}\n{_table(cluster)}\n" for cluster in clusters)
+    if call.str("from"):
+        from pyflux.verbs.fleet.diff import compared
+
+        body += "<h1>Rendered difference</h1>\n" + report.html_body(compared(env, call), call.int("limit"))
+    env.write(report.page("Dependency graph", "<h1>Dependency graph</h1>\n" + body))
+
+
+def _state(unit: Unit) -> str:
+    if unit.error:
+        return "fails"
+    return "skipped" if unit.skipped else "suspended" if unit.suspended else ""
+
+
+def tree(clusters: list[Cluster]) -> str:
+    """What applies what, indented, with sources and dependencies beside."""
+    out: list[str] = []
+    for cluster in clusters:
+        out.append(f"{cluster.path}\n")
+        tops = [unit for unit in cluster.ordered() if unit.parent is None]
+        for index, unit in enumerate(tops):
+            out += _branch(cluster, unit, "", index == len(tops) - 1)
+    return "".join(out)
+
+
+def _branch(cluster: Cluster, unit: Unit, prefix: str, last: bool) -> Iterator[str]:
+    notes = [f"{len(unit.objects)} objects"] if unit.objects else []
+    source = source_of(unit)
+    if source is not None:
+        notes.append(f"from {show_id(source)}")
+    after = [str(d.get("name")) for d in unit.spec.get("dependsOn") or []]
+    if after:
+        notes.append(f"after {', '.join(after)}")
+    if _state(unit):
+        notes.append(_state(unit))
+    yield f"{prefix}{'└── ' if last else '├── '}{unit.title} ({'; '.join(notes)})\n"
+    children = [child for child in cluster.ordered() if child.parent is unit]
+    for index, child in enumerate(children):
+        yield from _branch(cluster, child, prefix + ("    " if last else "│   "), index == len(children) - 1)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def dot(clusters: list[Cluster]) -> str:
+    """Graphviz's language, one subgraph a cluster."""
+    out = ["digraph fleet {\n  rankdir=LR;\n  node [shape=box];\n"]
+    for number, cluster in enumerate(clusters):
+        out.append(f"  subgraph cluster_{number} {{\n    label={_quoted(cluster.path)};\n")
+        for name, title in _nodes(cluster, number).values():
+            out.append(f"    {name} [label={_quoted(title)}];\n")
+        nodes = _nodes(cluster, number)
+        for one, other, what in edges(cluster):
+            out.append(f"    {nodes[one][0]} -> {nodes[other][0]}{_STYLE[what]};\n")
+        out.append("  }\n")
+    return "".join(out) + "}\n"
+
+
+def mermaid(clusters: list[Cluster]) -> str:
+    """A Mermaid flowchart, as code hosts show it in Markdown."""
+    out = ["flowchart LR\n"]
+    for number, cluster in enumerate(clusters):
+        nodes = _nodes(cluster, number)
+        out.append(f'  subgraph c{number}["{_mermaid_text(cluster.path)}"]\n')
+        out += [f'    {name}["{_mermaid_text(title)}"]\n' for name, title in nodes.values()]
+        out += [f"    {nodes[one][0]} {_MARK[what]} {nodes[other][0]}\n" for one, other, what in edges(cluster)]
+        out.append("  end\n")
+    return "".join(out)
+
+
+def _mermaid_text(text: str) -> str:
+    return text.replace("#", "#35;").replace('"', "#quot;")
+
+
+def _nodes(cluster: Cluster, number: int) -> dict[ObjectId, tuple[str, str]]:
+    """Every node of a cluster's graph: a name for the graph language and a title."""
+    ids = list(cluster.units)
+    for one, other, _ in edges(cluster):
+        ids += [one, other]
+    return {identity: (f"n{number}_{index}", show_id(identity)) for index, identity in enumerate(dict.fromkeys(ids))}
+
+
+def svg(cluster: Cluster) -> str:
+    """The units as boxes in columns by depth, what applies what as lines, dependencies dashed."""
+    columns: dict[int, list[Unit]] = {}
+    for unit in cluster.ordered():
+        columns.setdefault(_depth(unit), []).append(unit)
+    width, height, gap = 290, 44, 70
+    place: dict[ObjectId, tuple[int, int]] = {}
+    for depth, units in columns.items():
+        for row, unit in enumerate(units):
+            place[unit.id] = (10 + depth * (width + gap), 10 + row * (height + 14))
+    total_width = 20 + (max(columns, default=0) + 1) * (width + gap)
+    total_height = 20 + max((len(units) for units in columns.values()), default=0) * (height + 14)
+    parts = [
+        f'<svg role="img" aria-label="Dependency graph of {html.escape(cluster.path)}" width="{total_width}" '
+        f'height="{total_height}" viewBox="0 0 {total_width} {total_height}" style="max-width:100%;height:auto">'
+    ]
+    for one, other, what in edges(cluster):
+        if one in place and other in place:
+            parts.append(_edge(place[one], place[other], what, width, height))
+    for unit in cluster.ordered():
+        x, y = place[unit.id]
+        colour = {"fails": "#cf222e", "skipped": "#bf8700", "suspended": "#8250df"}.get(_state(unit), "#57606a")
+        text = unit.name if len(unit.name) < 36 else unit.name[:35] + "…"
+        parts.append(
+            f"<g><title>{html.escape(unit.title)} {html.escape(unit.error or unit.skipped)}</title>"
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="none" stroke="{colour}"/>'
+            f'<text x="{x + 10}" y="{y + 18}" font-size="13" fill="currentColor">{html.escape(text)}</text>'
+            f'<text x="{x + 10}" y="{y + 35}" font-size="11" fill="{colour}">'
+            f"{unit.kind} · {html.escape(unit.namespace)} · {len(unit.objects)} objects {_state(unit)}</text></g>"
+        )
+    return "".join(parts) + "</svg>"
+
+
+def _depth(unit: Unit) -> int:
+    depth = 0
+    above = unit.parent
+    while above is not None:
+        depth, above = depth + 1, above.parent
+    return depth
+
+
+def _edge(one: tuple[int, int], other: tuple[int, int], what: str, width: int, height: int) -> str:
+    middle = height // 2
+    if what == "applies":
+        x1, y1, x2, y2 = one[0] + width, one[1] + middle, other[0], other[1] + middle
+        bend = (x1 + x2) // 2
+        return f'<path d="M{x1} {y1} C{bend} {y1} {bend} {y2} {x2} {y2}" fill="none" stroke="#8888"/>'
+    x1, y1, x2, y2 = one[0], one[1] + middle, other[0], other[1] + middle
+    bend = min(x1, x2) - 30
+    return (
+        f'<path d="M{x1} {y1} C{bend} {y1} {bend} {y2} {x2} {y2}" fill="none" stroke="#0969da" stroke-dasharray="4 3"/>'
+    )
+
+
+def _table(cluster: Cluster) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(unit.title)}</td><td>{html.escape(show_id(source) if source else '')}</td>"
+        f"<td>{len(unit.objects)}</td><td>{html.escape(unit.error or unit.skipped or 'builds')}</td></tr>"
+        for unit in cluster.ordered()
+        for source in [source_of(unit)]
+    )
+    return f"<table><tr><th>unit</th><th>source</th><th>objects</th><th>state</th></tr>{rows}</table>"
