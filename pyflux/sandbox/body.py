@@ -63,7 +63,8 @@ def decode_object(
         )
     duplicates = obj.pop(" duplicates", [])
     if kind.custom is not None:
-        made, unknown = kind.custom.decode(obj, apply=apply)
+        decoded: tuple[Obj, list[str]] = kind.custom.decode(obj, apply=apply)
+        made, unknown = decoded
     else:
         made, unknown = _builtin(kind, obj, apply)
     if not quiet:

@@ -1,5 +1,6 @@
 """The columns of `kubectl get` for built-in kinds, as rows."""
 
+# ruff: noqa: E501 - a row a column
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def _pod_ready(obj: Obj) -> str:
 def _pod_status(obj: Obj) -> str:
     if get(obj, "metadata", "deletionTimestamp"):
         return "Terminating"
-    return get(obj, "status", "reason") or get(obj, "status", "phase") or ""
+    return str(get(obj, "status", "reason") or get(obj, "status", "phase") or "")
 
 
 def _service_ports(obj: Obj) -> str:

@@ -205,7 +205,11 @@ class _Handler(BaseHTTPRequestHandler):
             shutil.copyfileobj(body, given)
             given.seek(0)
             child = subprocess.Popen(
-                [self.owner.git, "http-backend"], env=env, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                [self.owner.git, "http-backend"],
+                env=env,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
             assert child.stdout is not None
             try:

@@ -40,7 +40,11 @@ class Status:
 
 def default_controllers(state: State) -> list[str]:
     """The command line of pyflux's own controllers against a sandbox."""
-    return [sys.executable, "-m", "pyflux", "controllers", "run", "--kubeconfig", str(state.kubeconfig)]
+    storage = str(state.folder / "artifacts")
+    return [
+        sys.executable, "-m", "pyflux", "controllers", "run", "--kubeconfig", str(state.kubeconfig),
+        "--storage-path", storage, "--alone", "--allow-file-urls",
+    ]  # fmt: skip
 
 
 def running(state: State) -> bool:
@@ -91,7 +95,15 @@ def status(state: State) -> Status:
         server = f"https://127.0.0.1:{settings.api_port}"
         git = f"http://127.0.0.1:{settings.git_port}"
     return Status(
-        state.name, exists, up, up and ready(state), pid_of(state) if up else 0, server, git, state.folder, state.kubeconfig
+        state.name,
+        exists,
+        up,
+        up and ready(state),
+        pid_of(state) if up else 0,
+        server,
+        git,
+        state.folder,
+        state.kubeconfig,
     )
 
 
@@ -157,7 +169,9 @@ def _last_line(path: Path) -> str:
 def run_foreground(state: State, controllers: list[str] | None = None) -> int:
     """Runs a sandbox as this process's child until it ends; returns its exit code."""
     if running(state):
-        raise PyfluxError(f"sandbox '{state.name}' runs already", hint=f"stop it with: pyflux sandbox stop --name {state.name}")
+        raise PyfluxError(
+            f"sandbox '{state.name}' runs already", hint=f"stop it with: pyflux sandbox stop --name {state.name}"
+        )
     state.folder.mkdir(parents=True, exist_ok=True)
     wanted = default_controllers(state) if controllers is None else controllers
     child = subprocess.Popen(command(state, wanted), stdin=subprocess.DEVNULL, cwd="/", env=_environ())

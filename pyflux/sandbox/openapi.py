@@ -171,7 +171,7 @@ class OpenApi:
             for group, versions in self.registry.groups().items():
                 for version, kinds in versions.items():
                     if path == _path(group, version):
-                        return Response(self._cached(path, lambda k=kinds: self._v3(k)))  # type: ignore[misc]
+                        return Response(self._cached(path, lambda k=kinds: self._v3(k)))
         raise page_not_found()
 
     def _cached(self, key: str, make: Any) -> bytes:

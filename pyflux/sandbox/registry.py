@@ -1,5 +1,6 @@
 """The kinds that the API server has: built-in ones as rows, custom ones added by their definitions."""
 
+# ruff: noqa: E501 - a row a kind
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -189,7 +189,10 @@ def parse_fields(
     text: str, resource: str, custom: dict[str, tuple[str, ...]] | None = None
 ) -> list[tuple[tuple[str, ...], bool, str]]:
     """Parses `a.b=c,d!=e` into (path, equal, value); raises ApiError 400 for a field that cannot be selected."""
-    known = {"metadata.name": ("metadata", "name"), "metadata.namespace": ("metadata", "namespace")}
+    known: dict[str, tuple[str, ...]] = {
+        "metadata.name": ("metadata", "name"),
+        "metadata.namespace": ("metadata", "namespace"),
+    }
     known |= FIELDS.get(resource, {}) | (custom or {})
     out = []
     for part in (p.strip() for p in text.split(",")):

@@ -188,7 +188,7 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
         have = int((old["metadata"].get("annotations") or {}).get("deprecated.daemonset.template.generation", "1"))
         notes["deprecated.daemonset.template.generation"] = str(have + 1)
     if kind.custom is not None:
-        changed = {k: v for k, v in _content(obj).items()} != _content(old)
+        changed = _content(obj) != _content(old)
         if not kind.has_status and obj.get("status") != old.get("status"):
             changed = True
     else:

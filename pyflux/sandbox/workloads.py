@@ -172,7 +172,9 @@ class Workloads:
         # A conflict means that the object changed: its watch event is on the way.
         code, answer = await self.client.request("PATCH", where, body, "application/merge-patch+json")
         if code not in (200, 404, 409):
-            log.warning("status of %s %s/%s: %s", plural, meta.get("namespace", ""), meta["name"], answer.get("message"))
+            log.warning(
+                "status of %s %s/%s: %s", plural, meta.get("namespace", ""), meta["name"], answer.get("message")
+            )
 
 
 def _covers(have: Any, wanted: Any) -> bool:

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
 from pyflux.sandbox import discovery, rbac
 from pyflux.sandbox.api import auth
 from pyflux.sandbox.api.http import (
@@ -181,7 +179,8 @@ class App:
         await send({"type": "http.response.body", "body": b"", "more_body": True})
 
         async def pump() -> None:
-            async for chunk in response.stream or _nothing():
+            assert response.stream is not None
+            async for chunk in response.stream:
                 if chunk:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -200,11 +199,6 @@ class App:
         if isinstance(failed, Exception):
             log.error("a watch failed: %s", "".join(traceback.format_exception(failed)))
         await send({"type": "http.response.body", "body": b""})
-
-
-async def _nothing():  # type: ignore[no-untyped-def]
-    return
-    yield b""
 
 
 def _quote(text: str) -> str:
@@ -252,6 +246,3 @@ def _attributes(
         verb = {"POST": "create", "PUT": "update", "PATCH": "patch"}.get(method, method.lower())
     space = namespace or (name if plural == "namespaces" and not group else "")
     return rbac.Attributes(verb, group, plural, subresource, space, name)
-
-
-__all__ = ["App", "orjson"]

@@ -185,7 +185,8 @@ class Resources:
             )
         if given_version and given_version != kind.api_version:
             raise bad_request(
-                f"the API version in the data ({given_version}) does not match the expected API version ({kind.api_version})"
+                f"the API version in the data ({given_version}) does not match the expected API version "
+                f"({kind.api_version})"
             )
 
     async def update(self, target: Target, request: Request) -> Response:
@@ -206,7 +207,8 @@ class Resources:
         if media not in supported:
             raise ApiError(
                 415,
-                f"the body of the request was in an unknown format - accepted media types include: {', '.join(_listed(kind))}",
+                "the body of the request was in an unknown format - accepted media types include: "
+                + ", ".join(_listed(kind)),
             )
         options = options_of(request)
         if media == APPLY:

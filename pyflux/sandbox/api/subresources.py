@@ -12,6 +12,7 @@ from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import ApiError, Obj, bad_request, page_not_found
 
 if TYPE_CHECKING:
+    from pyflux.sandbox.engine import Options
     from pyflux.sandbox.api.resources import Resources, Target
 
 
@@ -31,7 +32,7 @@ async def handle(resources: Resources, target: Target, request: Request) -> Resp
     elif name == "token" and kind.resource == "/serviceaccounts" and method == "POST":
         return await _token(resources, target, request)
     elif name == "eviction" and kind.resource == "/pods" and method == "POST":
-        made, code = resources.engine.delete(kind, target.namespace or "", target.name, {}, _options(request))
+        resources.engine.delete(kind, target.namespace or "", target.name, {}, _options(request))
         await resources.engine.store.settled()
         return json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201)
     elif name == "log" and kind.resource == "/pods" and method == "GET":
@@ -41,7 +42,7 @@ async def handle(resources: Resources, target: Target, request: Request) -> Resp
     raise page_not_found()
 
 
-def _options(request: Request):  # type: ignore[no-untyped-def]
+def _options(request: Request) -> Options:
     from pyflux.sandbox.api.resources import options_of
 
     return options_of(request)

@@ -173,7 +173,8 @@ def wanted_form(request: Request) -> Accepted:
             return Accepted(entry.media)
     raise ApiError(
         406,
-        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        "only the following media types are accepted: application/json, application/yaml, "
+        "application/vnd.kubernetes.protobuf",
     )
 
 

@@ -14,7 +14,29 @@ from urllib.parse import urlsplit
 
 from pyflux.sandbox.status import Cause, Obj
 
-_RESERVED = ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
+_RESERVED = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+]
 _REASONS = {
     "FieldValueRequired": "Required value",
     "FieldValueForbidden": "Forbidden",

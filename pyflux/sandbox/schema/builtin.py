@@ -18,7 +18,23 @@ from typing import Any
 
 from pyflux.sandbox.schema.model import ANY, Field, Schema
 
-SCALARS = ["string", "int32", "int64", "bool", "double", "bytes", "time", "microtime", "quantity", "intstr", "raw", "fields", "json", "any", "object"]
+SCALARS = [
+    "string",
+    "int32",
+    "int64",
+    "bool",
+    "double",
+    "bytes",
+    "time",
+    "microtime",
+    "quantity",
+    "intstr",
+    "raw",
+    "fields",
+    "json",
+    "any",
+    "object",
+]
 _OPEN = ("raw", "fields", "json", "any", "object")
 
 

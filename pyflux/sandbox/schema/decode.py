@@ -60,7 +60,12 @@ class Decoder:
 
     def _field(self, out: dict[str, Any], found: Field, item: Any, path: str, go: str) -> None:
         made = self._value(found.schema, item, path, go)
-        if found.pointer or found.always or found.schema.kind == "any" or (made not in ("", 0, False, [], {}) and made is not None):
+        if (
+            found.pointer
+            or found.always
+            or found.schema.kind == "any"
+            or (made not in ("", 0, False, [], {}) and made is not None)
+        ):
             out[found.name] = made
 
     def _value(self, schema: Schema, value: Any, path: str, go: str) -> Any:
@@ -124,7 +129,7 @@ class Decoder:
         if kind == "intstr":
             if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
                 return value
-            raise self._mismatch(value, path, "int32" if not isinstance(value, bool) else "int32")
+            raise self._mismatch(value, path, "int32")
         if kind == "quantity":
             if isinstance(value, bool) or not isinstance(value, (str, int, float)):
                 raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")

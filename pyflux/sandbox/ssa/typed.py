@@ -147,8 +147,8 @@ def _compare(schema: Schema, old: Any, new: Any, path: Path, out: Comparison) ->
         elif not same_value(old, new):
             _put(out.modified, path)
         return
-    a = {} if old is _ABSENT or old is None else old
-    b = {} if new is _ABSENT or new is None else new
+    a: Any = {} if old is _ABSENT or old is None else old
+    b: Any = {} if new is _ABSENT or new is None else new
     if form == "struct":
         for key in a.keys() | b.keys():
             _compare(child_schema(schema, key), a.get(key, _ABSENT), b.get(key, _ABSENT), (*path, "f:" + key), out)
