@@ -10,10 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# A type and its fields; indented lines go on with the type above. NAME is left out where it is empty,
-# NAME! is always written, NAME? is left out
-# only where it is missing. After ":" stands what it holds: b bool, i int, d duration, t time, j anything,
-# m text by text, [X] a list, {X} a map, or a type; text where nothing stands. "..." takes over another type's fields.
+# A type and its fields; indented lines go on with the type above. NAME is left out where it is empty, NAME! is
+# always written, NAME? is left out only where it is missing. After ":" stands what it holds: b bool, i int,
+# d duration, t time, j anything, m text by text, [X] a list, {X} a map, or a type; text where nothing stands.
+# "..." takes over another type's fields.
 _TYPES = """
 Name name!
 Space name! namespace

@@ -1,0 +1,69 @@
+"""`pyflux stats`: how many objects of each kind run, fail and are suspended, and what their artifacts weigh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyflux.catalog import columns, kinds
+from pyflux.errors import Forbidden, KubeError, Unauthorized
+from pyflux.kube import connect
+from pyflux.ui.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pyflux.env import Call, Env
+
+    Obj = dict[str, Any]
+
+HEADER = ["Reconcilers", "Running", "Failing", "Suspended", "Storage"]
+
+
+def run(env: Env, call: Call) -> None:
+    """`stats`."""
+    if call.strings("contexts"):
+        from pyflux.verbs.contexts import gather
+
+        found = gather(env, call, rows)
+        lines = [[context, *row] for context, part in found for row in part]
+        env.write(table(["Context", *HEADER], lines))
+        return
+    env.write(table(HEADER, rows(env, call)))
+
+
+def rows(env: Env, call: Call) -> list[list[str]]:
+    """The table's rows. A kind that the cluster does not have, or does not let us list, counts as none of it."""
+    namespace = "" if call.bool("all-namespaces") else env.kube.namespace
+    answers = connect(env).list_many([(kind.resource, namespace) for kind in kinds.STATS])
+    found = []
+    for kind, answer in zip(kinds.STATS, answers, strict=True):
+        if isinstance(answer, Unauthorized):
+            raise answer
+        if isinstance(answer, Forbidden):
+            env.log.warning(f"cannot list {kind.resource.group_resource}: {answer.message}")
+        found.append([kind.name, *_figures([] if isinstance(answer, KubeError) else answer.items)])
+    return found
+
+
+def _figures(objects: Sequence[Obj]) -> list[str]:
+    suspended = failing = size = 0
+    for obj in objects:
+        suspended += bool((obj.get("spec") or {}).get("suspend"))
+        found = columns.condition(obj, "Ready")
+        failing += found is not None and found.get("status") == "False"
+        size += int(columns.artifact(obj).get("size") or 0)
+    return [str(len(objects) - suspended), str(failing), str(suspended), format_size(size)]
+
+
+def format_size(size: int) -> str:
+    """Bytes for people: 1234 → "1.2 KiB"; "-" for none."""
+    if size == 0:
+        return "-"
+    if size < 1024:
+        return f"{size} B"
+    unit, rest = 0, size
+    while rest >= 1024 * 1024:
+        rest //= 1024
+        unit += 1
+    return f"{size / 1024 ** (unit + 1):.1f} {'KMGTPE'[unit]}iB"
