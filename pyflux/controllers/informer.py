@@ -40,6 +40,7 @@ class Informer:
         self._labels = labels
         self._log = log
         self._objects: dict[Key, Obj] = {}
+        self._newer: dict[Key, Obj] = {}
         self._lock = threading.Lock()
         self._handlers: list[Handler] = []
         self.synced = threading.Event()
@@ -52,18 +53,19 @@ class Informer:
 
     def get(self, key: Key) -> Obj | None:
         with self._lock:
-            return self._objects.get(key)
+            return self._newer.get(key) or self._objects.get(key)
 
     def all(self) -> list[Obj]:
         with self._lock:
             return list(self._objects.values())
 
     def offer(self, obj: Obj) -> None:
-        """An answer to a write: taken where it is newer than what the watch has brought."""
+        """An answer to a write, which `get` gives until the watch has brought it; handlers hear of it from the watch."""
+        key = key_of(obj)
         with self._lock:
-            known = self._objects.get(key_of(obj))
+            known = self._newer.get(key) or self._objects.get(key)
             if known is not None and _version(obj) > _version(known):
-                self._objects[key_of(obj)] = _slim(obj)
+                self._newer[key] = _slim(obj)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"watch-{self.resource.plural}", daemon=True).start()
@@ -123,13 +125,14 @@ class Informer:
         key = key_of(obj)
         with self._lock:
             before = self._objects.get(key)
+            newer = self._newer.get(key)
+            if kind == "DELETED" or (newer is not None and _version(obj) >= _version(newer)):
+                self._newer.pop(key, None)
             if kind == "DELETED":
                 after = None
                 self._objects.pop(key, None)
             else:
                 after = _slim(obj)
-                if before is not None and _version(before) > _version(after):
-                    return
                 self._objects[key] = after
         for handler in self._handlers:
             handler(before, after)
