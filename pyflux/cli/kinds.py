@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pyflux.catalog.kinds import Kind
     from pyflux.env import Call, Env
+    from pyflux.verbs.targets import Target
 
 MANY_FLAGS = (
     Flag("label-selector", "string", "Take the objects with these labels", short="l", extra=True),
@@ -114,4 +115,5 @@ def generic(env: Env, call: Call) -> None:
 
     if not any("/" in word for word in call.args):
         raise HelpWanted
-    resolve(f"pyflux.verbs.{call.path[0]}:run_named")(env, call, [named(word) for word in call.args])
+    run_named: Callable[[Env, Call, list[Target]], None] = resolve(f"pyflux.verbs.{call.path[0]}:run_named")  # type: ignore[assignment]
+    run_named(env, call, [named(word) for word in call.args])

@@ -27,22 +27,24 @@ def write(
 ) -> None:
     """Prints `sections` in the format of `view.output`; `single` prints one object in the place of a list."""
     if view.output == "wide":
-        _wide(env, client, view, sections, with_kind)
-        return
-    if view.output == "name":
         for kind, objects in sections:
-            env.write("".join(f"{kind.name.lower()}.{kind.group}/{columns.name(obj)}\n" for obj in objects))
-        return
-    document = _document([obj for _, objects in sections for obj in objects], single)
-    if view.output == "json":
-        env.write(json.dumps(document, indent=4, ensure_ascii=False) + "\n")
-        return
-    from pyflux.ui.yamlout import dump
+            header, rows = wide(env, client, view, kind, objects, with_kind=with_kind)
+            env.write(table(header if view.header else (), rows) + ("\n" if with_kind else ""))
+    elif view.output == "name":
+        for kind, objects in sections:
+            env.write("".join(full_name(kind, obj) + "\n" for obj in objects))
+    else:
+        objects = [obj for _, members in sections for obj in members]
+        write_document(env, view, document(objects, single=single))
 
-    env.write(dump(document))
+
+def full_name(kind: Kind, obj: Obj) -> str:
+    """As kubectl names it: "kustomization.kustomize.toolkit.fluxcd.io/app-sync"."""
+    return f"{kind.name.lower()}.{kind.group}/{columns.name(obj)}"
 
 
-def _document(objects: list[Obj], single: bool) -> Obj:
+def document(objects: list[Obj], *, single: bool) -> Obj:
+    """One object as it is, or a List of them."""
     for obj in objects:
         # bookkeeping of the API server that nobody reads
         obj["metadata"].pop("managedFields", None)
@@ -51,21 +53,32 @@ def _document(objects: list[Obj], single: bool) -> Obj:
     return {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}}
 
 
-def _wide(env: Env, client: Client, view: View, sections: Sections, with_kind: bool) -> None:
+def write_document(env: Env, view: View, found: Obj) -> None:
+    """Prints as json or yaml."""
+    if view.output == "json":
+        env.write(json.dumps(found, indent=4, ensure_ascii=False) + "\n")
+        return
+    from pyflux.ui.yamlout import dump
+
+    env.write(dump(found))
+
+
+def wide(
+    env: Env, client: Client, view: View, kind: Kind, objects: Sequence[Obj], *, with_kind: bool
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows with the source, the age, and what holds up the objects that are not ready."""
     from pyflux.verbs.causes import Causes
 
     causes = Causes(client)
-    for kind, objects in sections:
-        header = [*view.headers(kind), "Source", "Age", "Cause"]
-        rows = view.rows(kind, objects, with_kind=with_kind)
-        shows_source = "Source" in view.headers(kind) or kind is kinds.EXTERNAL_ARTIFACT
-        if shows_source:
-            header.remove("Source")
-        for row, obj in zip(rows, objects, strict=True):
-            if not shows_source:
-                row.append(columns.source(obj))
-            created = parse(str(obj["metadata"].get("creationTimestamp", "")))
-            row.append(age(env.now() - created) if created is not None else "")
-            cause = causes.of(obj) if not kind.static else None
-            row.append(f"{cause.who}: {cause.why}" if cause else "")
-        env.write(table(header if view.header else (), rows) + ("\n" if with_kind else ""))
+    header = view.headers(kind)
+    adds_source = "Source" not in header
+    header = [*header, *(["Source"] if adds_source else []), "Age", "Cause"]
+    rows = view.rows(kind, objects, with_kind=with_kind)
+    for row, obj in zip(rows, objects, strict=True):
+        if adds_source:
+            row.append(columns.source(obj))
+        created = parse(str(obj["metadata"].get("creationTimestamp", "")))
+        row.append(age(env.now() - created) if created is not None else "")
+        cause = None if kind.static or kind is kinds.EXTERNAL_ARTIFACT else causes.of(obj)
+        row.append(f"{cause.who}: {cause.why}" if cause else "")
+    return header, rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyflux.catalog import columns, kinds
-from pyflux.errors import Forbidden, KubeError, Unauthorized
+from pyflux.errors import Forbidden, KubeError, SilentExit, Unauthorized
 from pyflux.kube import connect
 from pyflux.ui.table import table
 
@@ -25,9 +25,12 @@ def run(env: Env, call: Call) -> None:
     if call.strings("contexts"):
         from pyflux.verbs.contexts import gather
 
-        found = gather(env, call, rows)
+        found, failed = gather(env, call, rows)
         lines = [[context, *row] for context, part in found for row in part]
-        env.write(table(["Context", *HEADER], lines))
+        if found:
+            env.write(table(["Context", *HEADER], lines))
+        if failed:
+            raise SilentExit("")
         return
     env.write(table(HEADER, rows(env, call)))
 

@@ -44,7 +44,8 @@ def run(env: Env, call: Call) -> None:
         except PyfluxError as error:
             env.stdout.flush()
             env.stderr.write(
-                f"failed to trace {obj['kind']}/{meta['name']} in namespace {meta.get('namespace', '')}: {error.message}"
+                f"failed to trace {obj['kind']}/{meta['name']} in namespace {meta.get('namespace', '')}: "
+                f"{error.message}"
             )
             env.stderr.flush()
         if number < len(objects):
