@@ -96,7 +96,7 @@ def _service_ports(obj: Obj) -> str:
 def _external(obj: Obj) -> str:
     spec = obj.get("spec") or {}
     if spec.get("type") == "ExternalName":
-        return spec.get("externalName", "")
+        return str(spec.get("externalName", ""))
     given = get(obj, "status", "loadBalancer", "ingress") or []
     found = [i.get("ip") or i.get("hostname") for i in given] + (spec.get("externalIPs") or [])
     if found:

@@ -27,8 +27,9 @@ READY_SECONDS = 30
 class Daemon:
     """One running sandbox."""
 
-    def __init__(self, state: State, settings: Settings, controllers: list[str]) -> None:
+    def __init__(self, state: State, settings: Settings, controllers: list[str], workloads: bool = True) -> None:
         self.state = state
+        self.workloads = workloads
         self.settings = settings
         self.command = controllers
         self.stop = asyncio.Event()
@@ -117,9 +118,11 @@ class Daemon:
 
         while self.server is None or not self.server.started:
             await asyncio.sleep(0.01)
-        stand_in = Workloads(self.settings.api_port, self.settings.token, self.state.folder / "ca.crt")
         self._write_pid()
-        jobs = [asyncio.create_task(stand_in.run())]
+        jobs = [asyncio.create_task(asyncio.Event().wait())]
+        if self.workloads:
+            stand_in = Workloads(self.settings.api_port, self.settings.token, self.state.folder / "ca.crt")
+            jobs.append(asyncio.create_task(stand_in.run()))
         if self.command:
             jobs.append(asyncio.create_task(self._controllers()))
         try:
@@ -182,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="pyflux.sandbox.server")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--controllers", default="[]", help="JSON list: the command line of the controllers")
+    parser.add_argument("--no-workloads", action="store_true", help="leave the status of workloads alone")
     given = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -193,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 3
     try:
         settings = state.move_ports(state.prepare())
-        asyncio.run(Daemon(state, settings, json.loads(given.controllers)).run())
+        asyncio.run(Daemon(state, settings, json.loads(given.controllers), not given.no_workloads).run())
     finally:
         state.pid_file.unlink(missing_ok=True)
         os.close(held)

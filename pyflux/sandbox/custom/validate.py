@@ -222,7 +222,7 @@ def _logic(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
                         path, _shown(value), f"{path or '<nil>'} in body must validate at least one schema (anyOf)"
                     )
                 )
-                out += min(tried, key=lambda t: len(t))
+                out += _shortest(tried)
     if schema.get("oneOf"):
         tried = [validate(part, value, path) for part in schema["oneOf"]]
         good = sum(not t for t in tried)
@@ -231,10 +231,14 @@ def _logic(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
             text += "Found none valid" if not good else f"Found {good} valid alternatives"
             out.append(invalid_value(path, _shown(value), text))
             if not good:
-                out += min(tried, key=lambda t: len(t))
+                out += _shortest(tried)
     if schema.get("not") is not None and not validate(schema["not"], value, path):
         out.append(invalid_value(path, _shown(value), f"{path or '<nil>'} in body must not validate the schema (not)"))
 
 
 def _shown(value: Any) -> Any:
     return "" if isinstance(value, (dict, list)) else value
+
+
+def _shortest(tried: list[list[Cause]]) -> list[Cause]:
+    return sorted(tried, key=len)[0]
