@@ -85,13 +85,15 @@ def _queries(env: Env, client: Client, selector: str, namespace: str) -> list[Qu
     """The object's events first, then those of the objects it refers to. Raises UsageError, PyfluxError."""
     if not selector:
         return [Query(namespace)]
-    word, slash, name = selector.partition("/")
-    if not word or "/" in name:
+    word, name = selector.split("/") if selector.count("/") == 1 else (selector, "")
+    if not word:
+        word, name = name, ""
+    if not word:
         raise UsageError("--for selector must be of format <kind>[/<name>]")
     kind = _KNOWN.get(word.lower()) or _by_other_name(word)
     if kind is None:
         raise UsageError(f"'{word}' is not a recognized Flux kind")
-    queries = [Query(namespace, kind.name, name if slash else "")]
+    queries = [Query(namespace, kind.name, name)]
     if name:
         queries += _referred(client, kind, name, env.kube.namespace)
     return queries
