@@ -221,6 +221,8 @@ def _way_out(error: KubeError) -> str:
     text = error.message
     if "webhook" in text:
         return "an admission webhook of the cluster refused the object or does not answer; see its configuration"
+    if "storedVersions" in text:
+        return "the cluster still stores objects in an older version: run pyflux migrate first"
     if "exceeded quota" in text:
         return "raise the ResourceQuota or use another namespace"
     if error.status == 403:

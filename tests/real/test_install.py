@@ -53,9 +53,20 @@ def must(cluster: RealCluster, *args: str) -> str:
 
 
 def gone(cluster: RealCluster, path: str, timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
+    """Waits until an object is no longer there.
+
+    The API server backs off for minutes when a CRD is deleted right after it was made; a change of the object
+    makes it look again at once.
+    """
+    start = time.monotonic()
+    poked = start
     while cluster.request("GET", path)[0] != 404:
-        assert time.monotonic() < deadline, f"{path} is still there after {timeout} s"
+        now = time.monotonic()
+        assert now < start + timeout, f"{path} is still there after {timeout} s"
+        if path.startswith(CRDS) and now > poked + 3:
+            poked = now
+            patch = {"metadata": {"annotations": {"tests/poke": str(now)}}}
+            cluster.request("PATCH", path, patch, content_type="application/merge-patch+json")
         time.sleep(0.2)
 
 
@@ -272,20 +283,23 @@ def test_migrate_stores_the_latest_version(fresh_cluster: RealCluster) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(fresh_cluster: RealCluster) -> None:
     cluster = fresh_cluster
+    # few components, since the API server takes a second to delete each CRD
+    flags = ["--components=kustomize-controller,notification-controller"]
     start = time.monotonic()
-    must(cluster, "install", "-n", "flux-whole")
+    must(cluster, "install", "-n", "flux-whole", *flags)
     whole = time.monotonic() - start
     expected = state(cluster, "flux-whole")
-    assert len(expected) == 31
+    assert len(expected) == 19
     wipe(cluster, "flux-whole")
     moments = random.Random(20)
     killed = 0
     for number in range(KILLS):
         namespace = f"flux-{number}"
         process = subprocess.Popen(
-            [*PYFLUX, "install", "-n", namespace],
+            [*PYFLUX, "install", "-n", namespace, *flags],
             env=environment(cluster),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -299,7 +313,7 @@ def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(fresh_cluster:
             killed += 1
             process.send_signal(signal.SIGKILL)
             process.wait()
-        must(cluster, "install", "-n", namespace)
+        must(cluster, "install", "-n", namespace, *flags)
         assert state(cluster, namespace) == expected, f"killed after {moment:.2f} s"
         wipe(cluster, namespace)
     assert killed >= KILLS // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -32,9 +32,15 @@ class Problem:
 
     path: str
     message: str
+    blocks_rules: bool = field(default=False, compare=False, repr=False)
+    """Whether the API server evaluates no CEL rule of an object that has this problem."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
+
+
+def _blocking(path: str, message: str) -> Problem:
+    return Problem(path, message, blocks_rules=True)
 
 
 def validate_object(obj: dict[str, Any]) -> list[Problem]:
@@ -53,23 +59,25 @@ def validate_object(obj: dict[str, Any]) -> list[Problem]:
     problems = list(_metadata(obj.get("metadata")))
     full = apply_defaults(found.schema, obj)
     problems += _check(found.schema, full, "", open_fields=("metadata",))
+    if not any(problem.blocks_rules for problem in problems):
+        problems += _check_rules(found.schema, full, "")
     return problems
 
 
 def apply_defaults(schema: Schema, value: Any) -> Any:
-    """A copy of `value` with the defaults of `schema` filled in, as the API server does first."""
+    """A copy of `value` as the API server makes it before it validates: defaults filled in, nulls dropped."""
     if isinstance(value, dict):
         fields = schema.get("properties", {})
         rest = schema.get("additionalProperties")
         result = {}
         for key, item in value.items():
-            field = fields.get(key, rest)
-            if item is None and field is not None and "default" in field:
+            known = fields.get(key, rest)
+            if item is None and known is not None and "type" in known:
                 continue
-            result[key] = apply_defaults(field, item) if isinstance(field, dict) else item
-        for key, field in fields.items():
-            if key not in result and "default" in field:
-                result[key] = apply_defaults(field, field["default"])
+            result[key] = item if known is None else apply_defaults(known, item)
+        for key, known in fields.items():
+            if key not in result and "default" in known:
+                result[key] = apply_defaults(known, known["default"])
         return result
     if isinstance(value, list) and "items" in schema:
         return [apply_defaults(schema["items"], item) for item in value]
@@ -91,20 +99,13 @@ def _metadata(metadata: Any) -> Iterator[Problem]:
 
 def _check(schema: Schema, value: Any, path: str, open_fields: tuple[str, ...] = ()) -> Iterator[Problem]:
     kind = schema.get("type")
+    if "enum" in schema and value not in schema["enum"]:
+        shown, allowed = json.dumps(value), ", ".join(json.dumps(choice) for choice in schema["enum"])
+        yield _blocking(path, f"Unsupported value: {shown}: supported values: {allowed}")
     if kind is not None and not _TYPES[kind](value):
         found = _type_name(value)
-        yield Problem(path, f'Invalid value: "{found}": {path} in body must be of type {kind}: "{found}"')
-        return
-    before = 0
-    for problem in _check_parts(schema, value, path, open_fields):
-        before += 1
-        yield problem
-    if not before:
-        yield from _check_rules(schema, value, path)
-
-
-def _check_parts(schema: Schema, value: Any, path: str, open_fields: tuple[str, ...]) -> Iterator[Problem]:
-    if isinstance(value, dict):
+        yield _blocking(path, f'Invalid value: "{found}": {path} in body must be of type {kind}: "{found}"')
+    elif isinstance(value, dict):
         yield from _check_object(schema, value, path, open_fields)
     elif isinstance(value, list):
         yield from _check_list(schema, value, path)
@@ -117,12 +118,10 @@ def _check_parts(schema: Schema, value: Any, path: str, open_fields: tuple[str, 
         )
 
 
-def _check_object(
-    schema: Schema, value: dict[str, Any], path: str, open_fields: tuple[str, ...]
-) -> Iterator[Problem]:
+def _check_object(schema: Schema, value: dict[str, Any], path: str, open_fields: tuple[str, ...]) -> Iterator[Problem]:
     for name in schema.get("required", []):
         if name not in value:
-            yield Problem(_join(path, name), "Required value")
+            yield _blocking(_join(path, name), "Required value")
     fields = schema.get("properties", {})
     rest = schema.get("additionalProperties")
     for key, item in value.items():
@@ -132,7 +131,7 @@ def _check_object(
         if field is not None:
             yield from _check(field, item, _join(path, str(key)))
         elif not schema.get("x-kubernetes-preserve-unknown-fields"):
-            yield Problem(_join(path, str(key)), "unknown field")
+            yield _blocking(_join(path, str(key)), "unknown field")
 
 
 def _check_list(schema: Schema, value: list[Any], path: str) -> Iterator[Problem]:
@@ -140,7 +139,7 @@ def _check_list(schema: Schema, value: list[Any], path: str) -> Iterator[Problem
     if len(value) < low:
         yield Problem(path, f"Invalid value: {len(value)}: {path} in body should have at least {low} items")
     if high is not None and len(value) > high:
-        yield Problem(path, f"Too many: {len(value)}: must have at most {high} items")
+        yield _blocking(path, f"Too many: {len(value)}: must have at most {high} items")
     if "items" in schema:
         for index, item in enumerate(value):
             yield from _check(schema["items"], item, f"{path}[{index}]")
@@ -150,7 +149,8 @@ def _check_list(schema: Schema, value: list[Any], path: str) -> Iterator[Problem
         for index, item in enumerate(value):
             key = [item.get(name) for name in keys] if isinstance(item, dict) else None
             if key in seen:
-                yield Problem(f"{path}[{index}]", "Duplicate value")
+                shown = json.dumps(dict(zip(keys, key or [], strict=True)), separators=(",", ":"))
+                yield Problem(f"{path}[{index}]", f"Duplicate value: {shown}")
             elif key is not None:
                 seen.append(key)
 
@@ -161,17 +161,24 @@ def _check_string(schema: Schema, value: str, path: str) -> Iterator[Problem]:
     if len(value) < low:
         yield Problem(path, f"Invalid value: {shown}: {path} in body should be at least {low} chars long")
     if high is not None and len(value) > high:
-        yield Problem(path, f"Too long: may not be more than {high} bytes")
+        yield _blocking(path, f"Too long: may not be more than {high} bytes")
     if "pattern" in schema and not _pattern(schema["pattern"]).search(value):
         yield Problem(path, f"Invalid value: {shown}: {path} in body should match '{schema['pattern']}'")
-    if "enum" in schema and value not in schema["enum"]:
-        allowed = ", ".join(json.dumps(choice) for choice in schema["enum"])
-        yield Problem(path, f"Unsupported value: {shown}: supported values: {allowed}")
     if schema.get("format") == "date-time" and not _is_time(value):
         yield Problem(path, f"Invalid value: {shown}: {path} in body must be of type date-time: {shown}")
 
 
 def _check_rules(schema: Schema, value: Any, path: str) -> Iterator[Problem]:
+    """The CEL rules of the value and of everything in it."""
+    if isinstance(value, dict):
+        fields, rest = schema.get("properties", {}), schema.get("additionalProperties")
+        for key, item in value.items():
+            field = fields.get(key, rest)
+            if field is not None:
+                yield from _check_rules(field, item, _join(path, str(key)))
+    elif isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            yield from _check_rules(schema["items"], item, f"{path}[{index}]")
     for rule in schema.get("x-kubernetes-validations", []):
         try:
             holds = evaluate(rule["rule"], {"self": value})

@@ -97,10 +97,7 @@ def test_cluster_wide_names_carry_the_namespace():
     binding = named(objects, "ClusterRoleBinding", "crd-controller-gitops")
     assert binding["roleRef"]["name"] == "crd-controller-gitops"
     assert {subject["namespace"] for subject in binding["subjects"]} == {"gitops"}
-    assert (
-        named(objects, "ClusterRoleBinding", "cluster-reconciler-gitops")["roleRef"]["name"]
-        == "cluster-admin"
-    )
+    assert named(objects, "ClusterRoleBinding", "cluster-reconciler-gitops")["roleRef"]["name"] == "cluster-admin"
     assert {obj["metadata"].get("namespace", "gitops") for obj in objects} == {"gitops"}
 
 

@@ -91,7 +91,11 @@ def test_a_refused_object_stops_its_stage_before_anything_changes():
 
 
 def test_quota_and_rights_have_a_way_out():
-    for text, hint in (("pods is forbidden: exceeded quota: q", "ResourceQuota"), ("cannot create", "cluster admin")):
+    for text, hint in (
+        ("pods is forbidden: exceeded quota: q", "ResourceQuota"),
+        ("cannot create", "cluster admin"),
+        ("status.storedVersions[0]: Invalid value", "pyflux migrate"),
+    ):
         client = FakeClient()
         client.refuse["apply configmaps"] = Forbidden(text, status=403)
         with pytest.raises(Forbidden) as caught:
