@@ -13,6 +13,7 @@ pyflux check --pre
 pyflux check
 """,
     run="pyflux.verbs.check:run",
+    hot=True,
     args=(0, 0),
     flags=(
         Flag("pre", "bool", "Only check the requirements of an installation"),

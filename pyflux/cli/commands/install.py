@@ -29,6 +29,7 @@ pyflux install --toleration-keys=node.kubernetes.io/dedicated-to-flux
 pyflux install --export > flux-system.yaml
 """,
     run="pyflux.verbs.install:run",
+    hot=True,
     args=(0, 0),
     flags=(
         Flag("export", "bool", "Print the manifests and stop"),

@@ -24,6 +24,7 @@ pyflux migrate -f . --extensions=.yml,.yaml,.tpl --dry-run
 pyflux migrate -f . --version=2.6 --yes
 """,
     run="pyflux.verbs.migrate:run",
+    hot=True,
     args=(0, 0),
     flags=(
         Flag("path", "string", "File or folder with the manifests to migrate", short="f", complete="file"),

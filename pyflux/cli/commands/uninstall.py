@@ -20,6 +20,7 @@ pyflux uninstall --keep-namespace --silent
 pyflux uninstall --dry-run
 """,
     run="pyflux.verbs.uninstall:run",
+    hot=True,
     args=(0, 0),
     flags=(
         Flag("keep-namespace", "bool", "Do not delete the namespace"),

@@ -16,6 +16,7 @@ pyflux version --client
 pyflux version -o json
 """,
     run="pyflux.verbs.version:run",
+    hot=True,
     flags=(
         Flag("client", "bool", "Only the version of the client"),
         Flag("output", "string", "Format: json or yaml", short="o", default="yaml", complete="json|yaml"),
