@@ -91,6 +91,8 @@ def keep_service(engine: Engine, obj: Obj, old: Obj) -> None:
             if not port.get("nodePort") and have:
                 port["nodePort"] = have
     elif before["type"] in ("NodePort", "LoadBalancer"):
+        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+            spec.pop("externalTrafficPolicy", None)
         known_ports = {p.get("nodePort") for p in before.get("ports") or []}
         for port in spec.get("ports") or []:
             if port.get("nodePort") in known_ports:

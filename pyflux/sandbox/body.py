@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pyflux.sandbox.defaults import apply_defaults
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.builtin import types
 from pyflux.sandbox.schema.decode import DecodeError, Decoder
-from pyflux.sandbox.status import ApiError, Obj, bad_request, invalid_value, required
+from pyflux.sandbox.status import ApiError, Obj, bad_request, invalid_value
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Options
 
 
-def _strict(kind: Kind, unknown: list[str], options: Options, obj: Obj, patch: bool) -> None:
+def _bad_patch(shown: Any, text: str) -> ApiError:
+    cause = invalid_value("patch", shown, text)
+    body = {"reason": cause.kind, "message": cause.text, "field": cause.field}
+    return ApiError(422, f' "" is invalid: {cause.field}: {cause.text}', details={"causes": [body]})
+
+
+def no_kind(obj: Obj) -> str:
+    """What the server says of a kind that nothing registers."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+
+
+def converting(kind: Kind, obj: Obj) -> str:
+    """What the server says of an object of another kind than the resource's."""
+    group = kind.group.split(".")[0] or "core"
+    return f"converting ({obj.get('apiVersion')}.{obj.get('kind')}) to ({group}.{kind.kind}): unknown conversion"
+
+
+def _ordered(kind: Kind, obj: Obj) -> str:
+    """The object as JSON in the order of the server's messages."""
+    meta = obj.get("metadata") or {}
+    names = list(types().get("meta.v1.ObjectMeta").fields)
+    meta = {k: meta[k] for k in sorted(meta, key=lambda k: names.index(k) if k in names else 99)}
+    return json.dumps({k: meta if k == "metadata" else obj[k] for k in sorted(obj)}, separators=(",", ":"))
+
+
+def _strict(kind: Kind, unknown: list[str], options: Options, obj: Obj, patch: Any) -> None:
     if not unknown or options.field_validation == "Ignore":
         return
     texts = [u if u.startswith("duplicate") else f'unknown field "{u}"' for u in unknown]
     if options.field_validation == "Strict":
         text = "strict decoding error: " + ", ".join(texts)
-        if patch:
-            import json
-
-            cause = invalid_value("patch", json.dumps(obj, separators=(",", ":")), text)
-            raise ApiError(
-                422,
-                f' "" is invalid: {cause.field}: {cause.text}',
-                details={"causes": [{"reason": cause.kind, "message": cause.text, "field": cause.field}]},
-            )
+        if patch is not None:
+            raise _bad_patch(patch if isinstance(patch, str) else _ordered(kind, obj), text)
         raise bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {text}')
     options.warnings += texts
 
@@ -38,46 +58,44 @@ def _decode_failure(kind: Kind, error: DecodeError) -> ApiError:
 
 
 def decode_object(
-    kind: Kind, obj: Obj, options: Options, patch: bool = False, apply: bool = False, quiet: bool = False
+    kind: Kind, obj: Obj, options: Options, patch: Any = None, apply: bool = False, quiet: bool = False
 ) -> Obj:
     """The object as the server keeps it.
 
-    `patch`: it is the outcome of a patch. `apply`: it is an apply configuration, which gets no defaults and
+    `patch`: it is the outcome of a patch, shown in errors when it is a text. `apply`: it is an apply configuration, which gets no defaults and
     keeps its form. `quiet`: unknown fields were reported before.
     """
-    given = obj.get("apiVersion"), obj.get("kind")
-    if given[1] and given[1] != kind.kind:
-        raise bad_request(
-            f'{given[1]} in version {given[0]!r} cannot be handled as a {kind.kind}: no kind "{given[1]}" is registered for version'.replace(
-                "'", '"'
-            )
-        )
-    if given[0] and given[0] != kind.api_version:
-        raise bad_request(
-            f"the API version in the data ({given[0]}) does not match the expected API version ({kind.api_version})"
-        )
-    meta = obj.get("metadata")
-    if meta is not None and not isinstance(meta, dict):
-        raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal'
-        )
+    if patch is not None:
+        _check_patched(kind, obj)
     duplicates = obj.pop(" duplicates", [])
     if kind.custom is not None:
         decoded: tuple[Obj, list[str]] = kind.custom.decode(obj, apply=apply)
         made, unknown = decoded
     else:
-        made, unknown = _builtin(kind, obj, apply)
+        made, unknown = _builtin(kind, obj, apply, patch)
     if not quiet:
         _strict(kind, [*duplicates, *unknown], options, obj, patch)
     made["apiVersion"], made["kind"] = kind.api_version, kind.kind
     return made
 
 
-def _builtin(kind: Kind, obj: Obj, apply: bool) -> tuple[Obj, list[str]]:
+def _check_patched(kind: Kind, obj: Any) -> None:
+    """A patch may not turn an object into something else."""
+    if not isinstance(obj, dict):
+        raise ApiError(422, "the patched object is not an object", details={})
+    if obj.get("kind") != kind.kind and obj.get("apiVersion") == kind.api_version:
+        raise _bad_patch(_ordered(kind, obj), converting(kind, obj))
+    if obj.get("apiVersion") != kind.api_version:
+        raise _bad_patch(_ordered(kind, obj), no_kind(obj))
+
+
+def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any) -> tuple[Obj, list[str]]:
     decoder = Decoder()
     try:
         made = decoder.object(kind.schema, obj)
     except DecodeError as error:
+        if patch is not None:
+            raise _bad_patch(patch if isinstance(patch, str) else _ordered(kind, obj), str(error)) from None
         raise _decode_failure(kind, error) from None
     if apply:
         # An apply configuration owns exactly what it says: zero values and all.
@@ -94,4 +112,4 @@ def decode_meta(meta: Any) -> tuple[Obj, list[str]]:
     return made, [f"metadata.{u}" for u in decoder.unknown]
 
 
-__all__ = ["decode_meta", "decode_object", "required"]
+__all__ = ["decode_meta", "decode_object"]

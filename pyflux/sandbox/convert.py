@@ -41,6 +41,9 @@ def from_storage(kind: Kind, obj: Obj) -> Obj:
     if kind.group == "events.k8s.io":
         made = _rename(obj, {v: k for k, v in _EVENT.items()})
         made.setdefault("eventTime", None)
+        for key in ("reportingController", "reportingInstance", "note", "reason", "type"):
+            if not made.get(key):
+                made.pop(key, None)
         return made
     if kind.group == "autoscaling" and kind.version == "v1":
         return _hpa_to_v1(obj)

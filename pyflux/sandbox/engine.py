@@ -16,6 +16,7 @@ from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
 from pyflux.sandbox.objectmeta import get
 from pyflux.sandbox.registry import Kind, Registry
+from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.schema.scalars import now
 from pyflux.sandbox.ssa.fieldset import SELF, FieldSet
 from pyflux.sandbox.ssa.managed import Manager
@@ -108,7 +109,8 @@ class Engine:
     # Writing
 
     def _manager(self, kind: Kind, subresource: str = "") -> Manager:
-        return Manager(kind.schema, kind.api_version, subresource, reset_fields(kind, subresource))
+        empty: Obj = zero(kind.schema) if kind.custom is None else {}
+        return Manager(kind.schema, kind.api_version, subresource, reset_fields(kind, subresource), empty)
 
     def create(self, kind: Kind, namespace: str, obj: Obj, options: Options) -> Obj:
         """Stores a new object."""
@@ -124,7 +126,7 @@ class Engine:
         meta = obj["metadata"]
         self._check_namespace(kind, namespace, meta.get("name") or meta.get("generateName", ""))
         if meta.get("resourceVersion"):
-            raise ApiError(500, "resourceVersion should not be set on objects to be created")
+            raise ApiError(500, "resourceVersion should not be set on objects to be created", reason="")
         strategy.admit_create(self, kind, obj)
         objectmeta.fill(meta)
         if kind.namespaced:
@@ -133,7 +135,7 @@ class Engine:
         if generated:
             meta["name"] = objectmeta.generate_name(meta["generateName"])
         strategy.prepare_create(self, kind, obj)
-        causes = objectmeta.validate(meta, kind.resource, kind.namespaced)
+        causes = objectmeta.validate(meta, kind.resource, kind.namespaced, kind.custom is None)
         causes += strategy.validate(self, kind, obj)
         if causes:
             raise invalid(kind.qualified_kind, meta.get("name", ""), causes)
@@ -208,6 +210,8 @@ class Engine:
                 return self.create(kind, namespace, body, options), True
             raise not_found(kind.qualified, name)
         old = self.load(kind, found)
+        if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
+            raise _other_uid(kind, meta, old["metadata"]["uid"])
         if not subresource and not meta.get("resourceVersion") and (kind.custom is not None or "r" in kind.flags):
             cause = invalid_value(
                 "metadata.resourceVersion", 0 if kind.custom is not None else "", "must be specified for an update"
@@ -227,9 +231,6 @@ class Engine:
         version = meta.get("resourceVersion")
         if version and version != was["resourceVersion"]:
             raise conflict(kind.qualified, name, STALE)
-        if meta.get("uid") and meta["uid"] != was["uid"]:
-            text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {was['uid']}"
-            raise conflict(kind.qualified, name, text)
         if managed is None:
             managed = self._manager(kind, subresource).update(old, obj, options.manager_or_agent)
         _set_managed(meta, managed)
@@ -239,8 +240,9 @@ class Engine:
         objectmeta.keep_system_fields(meta, was)
         obj = strategy.prepare_update(self, kind, obj, old, subresource)
         meta = obj["metadata"]
-        causes = objectmeta.validate_update(meta, was)
-        causes += objectmeta.validate(meta, kind.resource, kind.namespaced) if not causes else []
+        # The server checks this twice, and says so twice.
+        causes = objectmeta.validate_update(meta, was) * 2
+        causes += objectmeta.validate(meta, kind.resource, kind.namespaced, kind.custom is None) if not causes else []
         causes += strategy.validate_update(self, kind, obj, old, subresource)
         if causes:
             raise invalid(kind.qualified_kind, name, causes)
@@ -251,12 +253,19 @@ class Engine:
         return self._store(kind, old, obj, options)
 
     def patch(
-        self, kind: Kind, namespace: str, name: str, mutate: Mutator, options: Options, subresource: str = ""
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        mutate: Mutator,
+        options: Options,
+        subresource: str = "",
+        shown: str | None = None,
     ) -> Obj:
         """Applies a patch function to the current object and stores the outcome."""
         old = self.get(kind, namespace, name)
         patched = mutate(copy.deepcopy(old))
-        obj = decode_object(kind, patched, options, patch=True)
+        obj = decode_object(kind, patched, options, patch=True if shown is None else shown)
         meta = obj["metadata"]
         self._match_patch_identity(kind, name, namespace, meta)
         return self._update(kind, old, obj, options, subresource)
@@ -343,8 +352,12 @@ class Engine:
         meta = old["metadata"]
         for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
             if wanted.get(key) and wanted[key] != meta.get(key):
-                text = f"the {label} in the precondition ({wanted[key]}) does not match the {label} in record ({meta.get(key)}). The object might have been deleted and then recreated"
-                raise conflict(kind.qualified, meta["name"], text)
+                why = "deleted and then recreated" if key == "uid" else "modified"
+                text = (
+                    f"the {label} in the precondition ({wanted[key]}) does not match the {label} in record "
+                    f"({meta.get(key)}). The object might have been {why}"
+                )
+                raise conflict(kind.qualified_kind, meta["name"], text)
 
     def _delete(self, kind: Kind, old: Obj, delete_options: Obj, options: Options) -> tuple[Obj, bool]:
         obj = copy.deepcopy(old)
@@ -392,6 +405,14 @@ class Engine:
 def _uid_gone(kind: Kind, name: str, meta: Obj) -> ApiError:
     text = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: "
     return conflict(kind.qualified, name, text)
+
+
+def _other_uid(kind: Kind, meta: Obj, have: str) -> ApiError:
+    key = f"/registry/{kind.resource.strip('/') if kind.custom else kind.plural}/"
+    key += f"{meta['namespace']}/{meta['name']}" if kind.namespaced else meta["name"]
+    why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {have}"
+    text = f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+    return conflict(kind.qualified, meta["name"], text)
 
 
 def _set_managed(meta: Obj, managed: list[Obj]) -> None:

@@ -46,7 +46,7 @@ LABEL_1035_RULE = (
 # Kinds whose names follow another rule than an RFC 1123 subdomain.
 _NAME_RULES = {
     "/namespaces": "label",
-    "/services": "label1035",
+    "/services": "label",
     "rbac.authorization.k8s.io/roles": "path",
     "rbac.authorization.k8s.io/clusterroles": "path",
     "rbac.authorization.k8s.io/rolebindings": "path",
@@ -94,7 +94,7 @@ def qualified_name_errors(value: str) -> list[str]:
     out = []
     if slash and prefix.count("/"):
         rule = (
-            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
+            "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end "
             "with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
             "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix "
             "and '/' (e.g. 'example.com/MyName')"
@@ -178,7 +178,7 @@ def _owner_errors(owners: list[Obj]) -> list[Cause]:
     return out
 
 
-def validate(meta: Obj, resource: str, namespaced: bool) -> list[Cause]:
+def validate(meta: Obj, resource: str, namespaced: bool, builtin: bool = True) -> list[Cause]:
     """Errors of a new or changed object's metadata."""
     out: list[Cause] = []
     prefix = meta.get("generateName", "")
@@ -203,15 +203,15 @@ def validate(meta: Obj, resource: str, namespaced: bool) -> list[Cause]:
     out += _owner_errors(meta.get("ownerReferences") or [])
     for finalizer in meta.get("finalizers") or []:
         out += [invalid_value("metadata.finalizers", finalizer, e) for e in qualified_name_errors(finalizer)]
-    seen: set[str] = set()
+    if builtin:
+        for i, finalizer in enumerate(meta.get("finalizers") or []):
+            if "/" not in finalizer and finalizer not in ("kubernetes", "orphan", "foregroundDeletion"):
+                text = "name is neither a standard finalizer name nor is it fully qualified"
+                out.append(invalid_value(f"metadata.finalizers[{i}]", finalizer, text))
     for i, entry in enumerate(meta.get("managedFields") or []):
         if entry.get("operation") not in ("Apply", "Update"):
             path = f"metadata.managedFields[{i}].operation"
             out.append(invalid_value(path, entry.get("operation"), "must be `Apply` or `Update`"))
-    for finalizer in meta.get("finalizers") or []:
-        if finalizer in seen:
-            out.append(duplicate("metadata.finalizers", finalizer))
-        seen.add(finalizer)
     return out
 
 

@@ -93,6 +93,11 @@ def page_not_found() -> ApiError:
     return ApiError(404, "the server could not find the requested resource", details={})
 
 
+def path_not_found() -> ApiError:
+    """404 for a path of no API group, which the server answers with plain text."""
+    return ApiError(404, "404 page not found", "")
+
+
 def already_exists(resource: Qualified, name: str) -> ApiError:
     """409 for a create of a name that is taken."""
     message = f'{resource} "{name}" already exists'

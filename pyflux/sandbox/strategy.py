@@ -15,6 +15,7 @@ from pyflux.sandbox.status import ApiError, Cause, Obj, Qualified, forbidden
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
 
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 NAMESPACES = "/namespaces"
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
 SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
@@ -65,7 +66,6 @@ def _default_class(engine: Engine, resource: str, annotation: str) -> str | None
 def prepare_create(engine: Engine, kind: Kind, obj: Obj) -> None:
     """Resets what a client may not set, and sets what the server does."""
     meta = obj["metadata"]
-    meta.pop("generation", None)
     if kind.custom is not None:
         meta["generation"] = 1
         if kind.has_status:
@@ -104,6 +104,8 @@ def _prepare_job(obj: Obj) -> None:
                "batch.kubernetes.io/job-name": name}  # fmt: skip
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
     selector["batch.kubernetes.io/controller-uid"] = uid
+    if not meta.get("labels"):
+        meta["labels"] = dict(labels)
 
 
 def _prepare_priority(obj: Obj) -> None:
@@ -125,7 +127,7 @@ def _prepare_definition(obj: Obj) -> None:
 
 
 def _prepare_daemonset(obj: Obj) -> None:
-    obj["metadata"].setdefault("annotations", {})["deprecated.daemonset.template.generation"] = "1"
+    obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
 
 
 _PREPARE = {
@@ -183,10 +185,10 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
         keep_service(engine, obj, old)
     elif kind.resource == "/secrets" and not obj.get("type"):
         obj["type"] = old["type"]
-    elif kind.resource == "apps/daemonsets" and obj["spec"]["template"] != old["spec"]["template"]:
-        notes = obj["metadata"].setdefault("annotations", {})
-        have = int((old["metadata"].get("annotations") or {}).get("deprecated.daemonset.template.generation", "1"))
-        notes["deprecated.daemonset.template.generation"] = str(have + 1)
+    elif kind.resource == "apps/daemonsets":
+        have = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "1"))
+        changed_template = obj["spec"]["template"] != old["spec"]["template"]
+        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = str(have + changed_template)
     if kind.custom is not None:
         changed = _content(obj) != _content(old)
         if not kind.has_status and obj.get("status") != old.get("status"):

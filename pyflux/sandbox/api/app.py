@@ -23,7 +23,7 @@ from pyflux.sandbox.api.resources import Resources, Target, options_of, read_obj
 from pyflux.sandbox.api.reviews import REVIEWS
 from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.openapi import OpenApi
-from pyflux.sandbox.status import ApiError, page_not_found
+from pyflux.sandbox.status import ApiError, page_not_found, path_not_found
 from pyflux.sandbox.version import VERSION
 
 Scope = dict[str, Any]
@@ -94,15 +94,17 @@ class App:
                 self._authorize(request, rbac.Attributes("get", path=request.path))
                 found = discovery.group_object(self.engine.registry, parts[1])
                 if found is None:
-                    raise page_not_found()
+                    raise path_not_found()
                 return json_response(found)
+            if discovery.resource_list(self.engine.registry, parts[1], parts[2]) is None:
+                raise path_not_found()
             return await self._group(request, parts[1], parts[2], parts[3:])
         self._authorize(request, rbac.Attributes(request.method.lower(), path=request.path))
         if parts and parts[0] == "openapi":
             return self.openapi.answer(parts[1:], request)
         if not parts:
             return json_response({"paths": self._paths()})
-        raise page_not_found()
+        raise path_not_found()
 
     def _paths(self) -> list[str]:
         out = ["/api", "/api/v1", "/apis"]

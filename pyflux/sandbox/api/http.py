@@ -75,6 +75,8 @@ def json_response(obj: Any, code: int = 200, content_type: str = JSON) -> Respon
 
 def error_response(error: ApiError) -> Response:
     """The Status of a failure."""
+    if error.code == 404 and not error.reason:
+        return Response(error.message.encode() + b"\n", 404, "text/plain; charset=utf-8")
     made = json_response(error.status(), error.code)
     if error.code == 429:
         made.headers.append(("retry-after", "1"))
@@ -101,47 +103,66 @@ def accepted(header: str) -> list[Accepted]:
     return out
 
 
-def load_json(body: bytes, strict: bool) -> Obj:
-    """A JSON or YAML object; duplicate keys are listed under the key `" duplicates"` when strict."""
-    if not strict or b'"' not in body:
-        try:
-            made = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            made = None
-    else:
-        made = _strict_json(body)
-    if made is None:
-        made = load_yaml(body)
-    if not isinstance(made, dict):
-        raise ApiError(400, "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value")
-    return made
-
-
-def _strict_json(body: bytes) -> Any:
-    """Parses fast, and a second time slowly only when a key may stand twice."""
+def load_json(body: bytes, strict: bool, kind: str = "") -> Obj:
+    """A JSON object; duplicate keys are listed under the key `" duplicates"` when strict."""
     try:
         made = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    # Duplicate keys shrink the text when it is written again.
-    if len(orjson.dumps(made)) >= len(body.strip()) - body.count(b"\n") or not isinstance(made, dict):
-        return made
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(body, _go_error(body, error), kind) from None
+    if not isinstance(made, dict):
+        name = "array" if isinstance(made, list) else "string" if isinstance(made, str) else "number"
+        tag = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        raise _unreadable(body, f"json: cannot unmarshal {name} into Go value of type {tag}", kind)
+    # Duplicate keys shrink the text when it is written again; only then is it parsed slowly.
+    if strict and len(orjson.dumps(made)) < len(body.strip()):
+        _find_duplicates(body, made)
+    return made
+
+
+def _unreadable(body: bytes, why: str, kind: str) -> ApiError:
+    shown = body.decode(errors="replace") if body[:1] == b"{" else body[:30].hex()
+    text = f"couldn't get version/kind; json parse error: {why}"
+    if kind:
+        text = f"the object provided is unrecognized (must be of type {kind}): {text} ({shown[:30] or '<empty>'})"
+    return ApiError(400, text)
+
+
+def _go_error(body: bytes, error: orjson.JSONDecodeError) -> str:
+    text = body.decode(errors="replace")
+    if error.pos >= len(text.rstrip()):
+        return "unexpected end of JSON input"
+    return f"invalid character '{text[error.pos]}' looking for beginning of value"
+
+
+class _Marked(dict[str, Any]):
+    twice: tuple[str, ...] = ()
+
+
+def _find_duplicates(body: bytes, made: Obj) -> None:
     import json
 
-    found: list[str] = []
-
-    def pairs(items: list[tuple[str, Any]]) -> Obj:
-        out: Obj = {}
-        for key, value in items:
-            if key in out:
-                found.append(f'duplicate field "{key}"')
-            out[key] = value
+    def pairs(items: list[tuple[str, Any]]) -> _Marked:
+        out = _Marked(items)
+        if len(out) < len(items):
+            seen: set[str] = set()
+            out.twice = tuple(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
         return out
 
-    made = json.loads(body, object_pairs_hook=pairs)
+    found: list[str] = []
+    _collect(json.loads(body, object_pairs_hook=pairs), "", found)
     if found:
         made[" duplicates"] = found
-    return made
+
+
+def _collect(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Marked):
+        prefix = f"{path}." if path else ""
+        found += [f'duplicate field "{prefix}{k}"' for k in value.twice]
+        for key, item in value.items():
+            _collect(item, prefix + key, found)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _collect(item, f"{path}[{i}]", found)
 
 
 def load_yaml(body: bytes) -> Any:

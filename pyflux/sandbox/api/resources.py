@@ -11,6 +11,7 @@ import orjson
 from pyflux.sandbox import tables
 from pyflux.sandbox.api import watching
 from pyflux.sandbox.api.http import JSON, PROTOBUF, Request, Response, json_response, load_json, load_yaml
+from pyflux.sandbox.body import converting, no_kind
 from pyflux.sandbox.engine import Engine, Options
 from pyflux.sandbox.patch import json_patch, merge_patch, strategic
 from pyflux.sandbox.registry import Kind
@@ -54,7 +55,7 @@ def options_of(request: Request) -> Options:
     validation = request.one("fieldValidation") or "Warn"
     if validation not in ("Ignore", "Warn", "Strict"):
         kind = Qualified("meta.k8s.io", "CreateOptions" if request.method == "POST" else "UpdateOptions")
-        raise invalid(kind, "", [not_supported("fieldValidation", validation, ["Ignore", "Strict", "Warn"])])
+        raise invalid(kind, "", [not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])])
     return Options(
         manager=request.one("fieldManager"),
         agent=request.headers.get("user-agent", ""),
@@ -66,17 +67,11 @@ def options_of(request: Request) -> Options:
     )
 
 
-def read_object(request: Request, strict: bool) -> Obj:
+def read_object(request: Request, strict: bool, kind: str = "") -> Obj:
     """The object in a request's body: JSON, YAML or protobuf."""
     media = request.content_type
     if media in (JSON, ""):
-        if not request.body.strip():
-            raise bad_request("EOF")
-        try:
-            json_only = load_json(request.body, strict)
-        except ApiError as error:
-            raise bad_request(error.message) from None
-        return json_only
+        return load_json(request.body, strict, kind)
     if media in ("application/yaml", "application/x-yaml"):
         made = load_yaml(request.body)
         if isinstance(made, dict):
@@ -158,7 +153,7 @@ class Resources:
     async def create(self, target: Target, request: Request) -> Response:
         """POST to a collection."""
         options = options_of(request)
-        obj = read_object(request, options.field_validation != "Ignore")
+        obj = read_object(request, options.field_validation != "Ignore", target.kind.kind)
         self._check_kind(target.kind, obj)
         namespace = target.namespace or ""
         if target.kind.namespaced and not namespace:
@@ -178,10 +173,13 @@ class Resources:
                     f'{given_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
                     f"converting ({given_version}.{given_kind}) to ({kind.api_version}.{kind.kind}): unknown conversion"
                 )
+        elif given_version and self._unknown(given_version, given_kind or kind.kind):
+            short = given_version.split("/")[-1]
+            raise bad_request(f'{given_kind} in version "{short}" cannot be handled as a {kind.kind}: {no_kind(obj)}')
         elif given_kind and given_kind != kind.kind:
+            short = (given_version or "").split("/")[-1]
             raise bad_request(
-                f'{given_kind} in version "{(given_version or "").split("/")[-1]}" cannot be handled as a {kind.kind}: '
-                f"converting (v1.{given_kind}) to (core.{kind.kind}): unknown conversion"
+                f'{given_kind} in version "{short}" cannot be handled as a {kind.kind}: {converting(kind, obj)}'
             )
         if given_version and given_version != kind.api_version:
             raise bad_request(
@@ -189,10 +187,14 @@ class Resources:
                 f"({kind.api_version})"
             )
 
+    def _unknown(self, api_version: str, kind: str) -> bool:
+        group, _, version = api_version.rpartition("/")
+        return self.engine.registry.by_kind(group, version, kind) is None
+
     async def update(self, target: Target, request: Request) -> Response:
         """PUT of an object."""
         options = options_of(request)
-        obj = read_object(request, options.field_validation != "Ignore")
+        obj = read_object(request, options.field_validation != "Ignore", target.kind.kind)
         self._check_kind(target.kind, obj)
         made, new = self.engine.update(
             target.kind, target.namespace or "", target.name, obj, options, target.subresource
@@ -234,7 +236,8 @@ class Resources:
             def mutate(doc: Obj) -> Obj:
                 return strategic.apply(kind.schema, doc, body)
 
-        made = self.engine.patch(kind, namespace, target.name, mutate, options, target.subresource)
+        shown = strategic.go_map(body) if media.startswith("application/strategic") else None
+        made = self.engine.patch(kind, namespace, target.name, mutate, options, target.subresource, shown)
         return await self.respond(kind, made, request)
 
     async def _apply(self, target: Target, request: Request, options: Options) -> Response:

@@ -101,9 +101,6 @@ def pod_spec(spec: Obj) -> None:
     for kind in ("containers", "initContainers", "ephemeralContainers"):
         for item in spec.get(kind) or []:
             container(item)
-            if spec.get("hostNetwork"):
-                for port in item.get("ports") or []:
-                    port.setdefault("hostPort", port.get("containerPort"))
     for item in spec.get("volumes") or []:
         volume(item)
 
@@ -125,6 +122,9 @@ def pod(obj: Obj) -> None:
                 requests = item["resources"].setdefault("requests", {})
                 for key, value in limits.items():
                     requests.setdefault(key, value)
+            if spec.get("hostNetwork"):
+                for port in item.get("ports") or []:
+                    port.setdefault("hostPort", port.get("containerPort"))
     spec.setdefault("enableServiceLinks", True)
     pod_spec(spec)
 

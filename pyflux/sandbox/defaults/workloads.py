@@ -52,6 +52,7 @@ def stateful_set(obj: Obj) -> None:
 def daemon_set(obj: Obj) -> None:
     """Defaults of a DaemonSet."""
     spec = obj["spec"]
+    obj["metadata"].setdefault("annotations", {}).setdefault("deprecated.daemonset.template.generation", "0")
     spec.setdefault("revisionHistoryLimit", 10)
     update = spec.setdefault("updateStrategy", {})
     update.setdefault("type", "RollingUpdate")

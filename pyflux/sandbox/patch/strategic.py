@@ -44,6 +44,7 @@ def _struct(schema: Schema, doc: dict[str, Any], patch: dict[str, Any]) -> dict[
     for key, gone in removals.items():
         if isinstance(doc.get(key), list):
             doc[key] = [item for item in doc[key] if item not in gone]
+    before = {key: list(doc[key]) for key in orders if isinstance(doc.get(key), list)}
     for key, value in patch.items():
         if value is None:
             doc.pop(key, None)
@@ -51,7 +52,7 @@ def _struct(schema: Schema, doc: dict[str, Any], patch: dict[str, Any]) -> dict[
         _merge_field(_field(schema, key), doc, key, value)
     for key, order in orders.items():
         if isinstance(doc.get(key), list):
-            doc[key] = _ordered(_field(schema, key), doc[key], order)
+            doc[key] = _ordered(_field(schema, key), doc[key], order, before.get(key, []))
     return doc
 
 
@@ -78,45 +79,54 @@ def _clean(value: Any) -> Any:
 def _list(found: Field, have: list[Any], patch: list[Any]) -> list[Any]:
     if any(isinstance(p, dict) and p.get("$patch") == "replace" for p in patch):
         return [p for p in patch if not (isinstance(p, dict) and p.get("$patch") == "replace")]
-    if found.merge_key is None:
-        return [*have, *(p for p in patch if p not in have)]
+    key = found.merge_key
+    if key is None:
+        merged = [*have, *(p for p in patch if p not in have)]
+        return _ordered(found, merged, list(dict.fromkeys(patch)), have)
     elem = found.schema.elem or ANY
     out = list(have)
+    plain = []
     for item in patch:
-        if not isinstance(item, dict):
-            raise ApiError(400, f"map: {item} does not contain declared merge key: {found.merge_key}")
-        if found.merge_key not in item:
-            raise ApiError(400, f"map: {_go_map(item)} does not contain declared merge key: {found.merge_key}")
-        at = next((i for i, h in enumerate(out) if h.get(found.merge_key) == item[found.merge_key]), None)
+        if not isinstance(item, dict) or key not in item:
+            shown = go_map(item) if isinstance(item, dict) else item
+            raise ApiError(500, f"map: {shown} does not contain declared merge key: {key}", reason="")
+        at = next((i for i, h in enumerate(out) if h.get(key) == item[key]), None)
         if item.get("$patch") == "delete":
-            out = [h for h in out if h.get(found.merge_key) != item[found.merge_key]]
-        elif at is None:
-            out.append(_struct(elem, {}, item))
+            out = [h for h in out if h.get(key) != item[key]]
+            continue
+        plain.append(item)
+        if at is None:
+            out.append(_struct(elem, {}, dict(item)))
         else:
-            out[at] = _struct(elem, out[at], item)
-    return out
+            out[at] = _struct(elem, out[at], dict(item))
+    return _ordered(found, out, plain, have)
 
 
-def _go_map(item: dict[str, Any]) -> str:
-    return "map[" + " ".join(f"{k}:{item[k]}" for k in sorted(item)) + "]"
+def go_map(item: Any) -> str:
+    """A value as Go prints it."""
+    if isinstance(item, list):
+        return "[" + " ".join(go_map(i) for i in item) + "]"
+    if not isinstance(item, dict):
+        return ("true" if item else "false") if isinstance(item, bool) else str(item)
+    return "map[" + " ".join(f"{k}:{go_map(item[k])}" for k in sorted(item)) + "]"
 
 
-def _ordered(found: Field, items: list[Any], order: list[Any]) -> list[Any]:
-    """Puts the items named by the order in that order; the others keep their place relative to them."""
+def _ordered(found: Field, items: list[Any], order: list[Any], before: list[Any]) -> list[Any]:
+    """Items named by `order` stand in that order; the others keep their old place where both are old."""
     key = found.merge_key
 
     def name(item: Any) -> Any:
         return item.get(key) if key is not None and isinstance(item, dict) else item
 
     wanted = [name(o) for o in order]
-    listed = [i for i in items if name(i) in wanted]
-    listed.sort(key=lambda i: wanted.index(name(i)))
+    listed = sorted((i for i in items if name(i) in wanted), key=lambda i: wanted.index(name(i)))
     rest = [i for i in items if name(i) not in wanted]
-    positions = {id(item): at for at, item in enumerate(items)}
+    old = [name(b) for b in before]
     out: list[Any] = []
-    while listed and rest:
-        if positions[id(rest[0])] < positions[id(listed[0])]:
+    while rest and listed:
+        left, right = name(rest[0]), name(listed[0])
+        if left in old and right in old and old.index(left) < old.index(right):
             out.append(rest.pop(0))
         else:
             out.append(listed.pop(0))
-    return out + listed + rest
+    return out + rest + listed

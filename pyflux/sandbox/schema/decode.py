@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from pyflux.sandbox.schema import scalars
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.schema.model import Field, Schema
 
+_MICRO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$")
 _GO = {"int32": "int32", "int64": "int64", "double": "float64", "bool": "bool", "string": "string"}
 
 
@@ -42,9 +44,9 @@ class Decoder:
 
     def object(self, schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
         """The object in its canonical form."""
-        return self._struct(schema, value, "", "")
+        return self._struct(schema, value, "", (_short(schema), ""))
 
-    def _struct(self, schema: Schema, value: dict[str, Any], path: str, go: str) -> dict[str, Any]:
+    def _struct(self, schema: Schema, value: dict[str, Any], path: str, go: Go) -> dict[str, Any]:
         out: dict[str, Any] = {}
         fields = schema.fields
         for key, item in value.items():
@@ -52,13 +54,14 @@ class Decoder:
             if found is None:
                 self.unknown.append(f"{path}.{key}" if path else key)
             elif item is not None:
-                self._field(out, found, item, f"{path}.{key}" if path else key, go)
+                where = f"{go[1]}.{key}" if go[1] else key
+                self._field(out, found, item, f"{path}.{key}" if path else key, (_short(schema), where))
         for name, found in fields.items():
             if found.always and name not in out and not found.pointer:
                 out[name] = zero(found.schema)
         return out
 
-    def _field(self, out: dict[str, Any], found: Field, item: Any, path: str, go: str) -> None:
+    def _field(self, out: dict[str, Any], found: Field, item: Any, path: str, go: Go) -> None:
         made = self._value(found.schema, item, path, go)
         if (
             found.pointer
@@ -68,25 +71,25 @@ class Decoder:
         ):
             out[found.name] = made
 
-    def _value(self, schema: Schema, value: Any, path: str, go: str) -> Any:
+    def _value(self, schema: Schema, value: Any, path: str, go: Go) -> Any:
         kind = schema.kind
         if kind == "struct":
             if not isinstance(value, dict):
-                raise self._mismatch(value, path, schema.name.split(".")[-1] or "object", schema)
+                raise _mismatch(value, go, _go_type(schema))
             return self._struct(schema, value, path, go)
         if kind == "scalar":
-            return self._scalar(schema.scalar, value, path)
+            return self._scalar(schema.scalar, value, go)
         if kind == "list":
             return self._list(schema, value, path, go)
         if kind == "map":
             return self._map(schema, value, path, go)
         return value
 
-    def _list(self, schema: Schema, value: Any, path: str, go: str) -> list[Any]:
+    def _list(self, schema: Schema, value: Any, path: str, go: Go) -> list[Any]:
         elem = schema.elem
         assert elem is not None
         if not isinstance(value, list):
-            raise self._mismatch(value, path, f"[]{_go_type(elem)}", schema)
+            raise _mismatch(value, go, f"[]{_go_type(elem)}")
         out = []
         for i, item in enumerate(value):
             if item is None:
@@ -95,14 +98,14 @@ class Decoder:
                 out.append(self._value(elem, item, f"{path}[{i}]", go))
         return out
 
-    def _map(self, schema: Schema, value: Any, path: str, go: str) -> dict[str, Any]:
+    def _map(self, schema: Schema, value: Any, path: str, go: Go) -> dict[str, Any]:
         elem = schema.elem
         assert elem is not None
         if not isinstance(value, dict):
-            raise self._mismatch(value, path, f"map[string]{_go_type(elem)}", schema)
+            raise _mismatch(value, go, f"map[string]{_go_type(elem)}")
         return {k: zero(elem) if v is None else self._value(elem, v, f"{path}.{k}", go) for k, v in value.items()}
 
-    def _scalar(self, kind: str, value: Any, path: str) -> Any:
+    def _scalar(self, kind: str, value: Any, go: Go) -> Any:
         if kind == "string":
             if isinstance(value, str):
                 return value
@@ -113,7 +116,7 @@ class Decoder:
                 return int(value)
             if isinstance(value, float):
                 raise DecodeError(
-                    f"json: cannot unmarshal number {value} into Go struct field {_where(path)} of type {kind}"
+                    f"json: cannot unmarshal number {value} into Go struct field {go[0]}.{go[1]} of type {kind}"
                 )
         elif kind == "bool":
             if isinstance(value, bool):
@@ -122,14 +125,14 @@ class Decoder:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return value
         else:
-            return self._special(kind, value, path)
-        raise self._mismatch(value, path, _GO[kind])
+            return self._special(kind, value, go)
+        raise _mismatch(value, go, _GO[kind])
 
-    def _special(self, kind: str, value: Any, path: str) -> Any:
+    def _special(self, kind: str, value: Any, go: Go) -> Any:
         if kind == "intstr":
             if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
                 return value
-            raise self._mismatch(value, path, "int32")
+            raise _mismatch(value, go, "int32")
         if kind == "quantity":
             if isinstance(value, bool) or not isinstance(value, (str, int, float)):
                 raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
@@ -140,16 +143,20 @@ class Decoder:
         if kind in ("time", "microtime"):
             if not isinstance(value, str):
                 raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
+            if kind == "microtime" and not _MICRO.match(value):
+                layout = "2006-01-02T15:04:05.000000Z07:00"
+                rest = value[19:] if len(value) >= 19 else value
+                raise DecodeError(f'parsing time "{value}" as "{layout}": cannot parse "{rest}" as ".000000"')
             try:
                 return scalars.time_text(value, kind == "microtime")
             except ValueError:
                 shown = f'parsing time "\\"{value}\\"" as "\\"2006-01-02T15:04:05Z07:00\\""'
                 raise DecodeError(f'{shown}: cannot parse "{value}" as "2006"'.replace('\\"', "")) from None
-        return self._bytes(value, path)
+        return self._bytes(value, go)
 
-    def _bytes(self, value: Any, path: str) -> str:
+    def _bytes(self, value: Any, go: Go) -> str:
         if not isinstance(value, str):
-            raise self._mismatch(value, path, "[]uint8")
+            raise _mismatch(value, go, "[]uint8")
         clean = value.replace("\n", "").replace("\r", "")
         try:
             return base64.b64encode(base64.b64decode(clean, validate=True)).decode()
@@ -157,10 +164,18 @@ class Decoder:
             at = next((i for i, c in enumerate(clean) if not (c.isalnum() or c in "+/=")), len(clean) // 4 * 4)
             raise DecodeError(f"illegal base64 data at input byte {at}") from None
 
-    def _mismatch(self, value: Any, path: str, go_type: str, schema: Schema | None = None) -> DecodeError:
-        return DecodeError(
-            f"json: cannot unmarshal {json_type(value)} into Go struct field {_where(path)} of type {go_type}"
-        )
+
+Go = tuple[str, str]
+"""How Go names a field: the struct that it is in, and its path without indexes and map keys."""
+
+
+def _mismatch(value: Any, go: Go, go_type: str) -> DecodeError:
+    where = f"Go struct field {go[0]}.{go[1]}"
+    return DecodeError(f"json: cannot unmarshal {json_type(value)} into {where} of type {go_type}")
+
+
+def _short(schema: Schema) -> str:
+    return schema.name.rsplit(".", 1)[-1]
 
 
 def _go_type(schema: Schema) -> str:
@@ -174,7 +189,3 @@ def _go_type(schema: Schema) -> str:
     if schema.kind == "map" and schema.elem is not None:
         return "map[string]" + _go_type(schema.elem)
     return "interface {}"
-
-
-def _where(path: str) -> str:
-    return path

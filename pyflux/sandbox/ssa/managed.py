@@ -128,15 +128,24 @@ def _without_managed(obj: Obj) -> Obj:
 class Manager:
     """Ownership for one kind and subresource."""
 
-    def __init__(self, schema: Schema, api_version: str, subresource: str = "", reset: FieldSet | None = None) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        api_version: str,
+        subresource: str = "",
+        reset: FieldSet | None = None,
+        empty: Obj | None = None,
+    ) -> None:
         self.schema = schema
+        self.empty = empty or {}
+        """What stands for an object that does not exist: a built-in kind's structs are there even when empty."""
         self.api_version = api_version
         self.subresource = subresource
         self.reset = reset or {}
 
     def update(self, live: Obj | None, new: Obj, name: str) -> list[Obj]:
         """The managedFields after an update of `live` (None: a create) to `new` by manager `name`."""
-        before = live or {}
+        before = self.empty if live is None else live
         managers = _live_or_new(before, new, bool(self.subresource))
         if not managers and live is not None and live.get("metadata", {}).get("uid"):
             return []
@@ -195,7 +204,8 @@ class Manager:
         """
         if (config.get("metadata") or {}).get("managedFields") is not None:
             raise ApiError(400, "metadata.managedFields must be nil")
-        before = live or {"apiVersion": config.get("apiVersion"), "kind": config.get("kind"), "metadata": {}}
+        identity = {"apiVersion": config.get("apiVersion"), "kind": config.get("kind"), "metadata": {}}
+        before = {**self.empty, **identity} if live is None else live
         try:
             managers = decode(before.get("metadata", {}).get("managedFields"))
         except ValueError as error:
@@ -230,7 +240,7 @@ class Manager:
         return result
 
     def _before_first_apply(self, before: Obj) -> Managers:
-        return self._update({}, before, {}, BEFORE_APPLY)
+        return self._update(self.empty, before, {}, BEFORE_APPLY)
 
     def _check(self, config: Obj) -> None:
         try:

@@ -132,10 +132,6 @@ def _job_spec(spec: Obj, path: str) -> list[Cause]:
     policy = pod.get("restartPolicy")
     if policy not in ("OnFailure", "Never"):
         where = f"{path}.template.spec.restartPolicy"
-        if policy == "Always":
-            text = 'Unsupported value: "Always": supported values: "OnFailure", "Never"'
-            out.append(Cause(where, text, "FieldValueNotSupported"))
-            return template(spec.get("template") or {}, f"{path}.template", ("Always",)) + out
         return out + [required(where, 'valid values: "OnFailure", "Never"')]
     return out + template(spec.get("template") or {}, f"{path}.template", ("OnFailure", "Never"))
 
