@@ -144,6 +144,7 @@ def run_all(env: Env, call: Call) -> None:
         get_contexts.run(env, call, view, wanted, "")
         return
     client = connect(env)
+    targets.check_labels(view.labels)
     fields = f"metadata.name={call.args[0]}" if call.args else ""
     answers = client.list_many([(kind.resource, view.namespace) for kind in wanted], labels=view.labels, fields=fields)
     sections: list[tuple[Kind, list[Obj]]] = []

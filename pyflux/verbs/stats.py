@@ -40,11 +40,12 @@ def rows(env: Env, call: Call) -> list[list[str]]:
     namespace = "" if call.bool("all-namespaces") else env.kube.namespace
     answers = connect(env).list_many([(kind.resource, namespace) for kind in kinds.STATS])
     found = []
+    refused = [answer for answer in answers if isinstance(answer, Forbidden)]
+    if refused:
+        env.log.warning(f"{len(refused)} kinds are not counted: {refused[0].message}")
     for kind, answer in zip(kinds.STATS, answers, strict=True):
         if isinstance(answer, Unauthorized):
             raise answer
-        if isinstance(answer, Forbidden):
-            env.log.warning(f"cannot list {kind.resource.group_resource}: {answer.message}")
         found.append([kind.name, *_figures([] if isinstance(answer, KubeError) else answer.items)])
     return found
 

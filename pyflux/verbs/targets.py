@@ -49,6 +49,7 @@ def need(target: Target, verb: str) -> None:
 
 
 _SHOWN = 20
+_BAD_REQUEST = 400
 _PAST = {"suspend": "suspended", "resume": "resumed", "reconcile": "reconciled", "delete": "deleted"}
 
 
@@ -59,15 +60,23 @@ def unique(words: Sequence[str]) -> list[str]:
 def listing(client: Client, kind: Kind, namespace: str, *, name: str = "", labels: str = "", chunk: int = 0) -> Listing:
     """The objects of a kind. Raises UsageError for labels that cannot be read, KubeError."""
     fields = f"metadata.name={name}" if name else ""
+    check_labels(labels)
     try:
         return client.list(kind.resource, namespace, labels=labels, fields=fields, chunk=chunk)
     except Invalid as error:
         raise selector_error(error, labels) from None
 
 
+def check_labels(labels: str) -> None:
+    """Raises UsageError for comparisons, which nodes know and labels do not."""
+    for sign, name in ((">", "gt"), ("<", "lt")):
+        if sign in labels:
+            raise UsageError(f'unable to parse label selector: "{name}" isn\'t supported in label selectors')
+
+
 def selector_error(error: Invalid, labels: str) -> PyfluxError:
     """What to report when the API server refused a list: bad labels, where it says so."""
-    if labels and "unable to parse requirement" in error.message:
+    if labels and error.status == _BAD_REQUEST:
         return UsageError(
             f'unable to parse label selector: couldn\'t parse the selector string "{labels}": {error.message}'
         )

@@ -1,0 +1,261 @@
+"""`get`: tables, selectors, formats, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pyflux.catalog import kinds
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+HEADERS = {
+    "Kustomization": "NAME REVISION SUSPENDED READY MESSAGE",
+    "HelmRelease": "NAME REVISION SUSPENDED READY MESSAGE",
+    "GitRepository": "NAME REVISION SUSPENDED READY MESSAGE",
+    "OCIRepository": "NAME REVISION SUSPENDED READY MESSAGE",
+    "HelmRepository": "NAME REVISION SUSPENDED READY MESSAGE",
+    "HelmChart": "NAME REVISION SUSPENDED READY MESSAGE",
+    "Bucket": "NAME REVISION SUSPENDED READY MESSAGE",
+    "ExternalArtifact": "NAME REVISION SOURCE READY MESSAGE",
+    "ImageRepository": "NAME LAST SCAN SUSPENDED READY MESSAGE",
+    "ImagePolicy": "NAME IMAGE TAG READY MESSAGE",
+    "ImageUpdateAutomation": "NAME LAST RUN SUSPENDED READY MESSAGE",
+    "Alert": "NAME SUSPENDED READY MESSAGE",
+    "Provider": "NAME READY MESSAGE",
+    "Receiver": "NAME SUSPENDED READY MESSAGE",
+    "ArtifactGenerator": "NAME SUSPENDED READY MESSAGE",
+}
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.name)
+def test_each_kind_has_its_columns_and_says_when_there_is_none(kind: Any, api: Any, run: Any, make: Any) -> None:
+    words = ["get", *kind.many]
+    none = run(*words)
+    assert none.code == 1
+    assert none.err == f'✗ no {kind.name} objects found in "flux-system" namespace\n'
+    api.add(make(kind.name, "one"))
+    found = run(*words)
+    assert found.code == 0
+    header, row = found.out.splitlines()
+    assert [cell.strip() for cell in header.split("\t")] == _cells(HEADERS[kind.name])
+    assert row.startswith("one")
+    missing = run(*words, "nope")
+    assert missing.err == f"✗ {kind.name} object 'nope' not found in \"flux-system\" namespace\n"
+
+
+def _cells(text: str) -> list[str]:
+    return [word.replace("_", " ") for word in text.replace("LAST ", "LAST_").split()]
+
+
+def test_a_table_to_the_last_byte(api: Any, run: Any, make: Any, cond: Any) -> None:
+    ready = {"lastAppliedRevision": f"main@sha1:{SHA}", "conditions": [cond("True", f"Applied {SHA}")]}
+    api.add(
+        make("Kustomization", "longer-name", {"suspend": True}),
+        make("Kustomization", "app", {}, ready, namespace="apps"),
+    )
+    assert run("get", "ks", "-A").out == (
+        "NAMESPACE  \tNAME       \tREVISION          \tSUSPENDED\tREADY\tMESSAGE                  \n"
+        "apps       \tapp        \tmain@sha1:01234567\tFalse    \tTrue \tApplied 01234567        \t\n"
+        "flux-system\tlonger-name\t                  \tTrue     \tFalse\twaiting to be reconciled\t\n"
+    )
+    assert run("get", "ks", "--no-header").out == "longer-name\t\tTrue\tFalse\twaiting to be reconciled\t\n"
+
+
+def test_a_message_of_several_lines_makes_a_row_of_several_lines(api: Any, run: Any, make: Any, cond: Any) -> None:
+    api.add(make("Receiver", "hook", {}, {"conditions": [cond("False", "one\nthree")]}))
+    assert run("get", "receivers", "--no-header").out == "hook\tFalse\tFalse\tone  \t\n    \t     \t     \tthree\t\n"
+
+
+def test_revisions_and_messages_are_cut_where_flux_cuts_them(api: Any, run: Any, make: Any, cond: Any) -> None:
+    status = {"artifact": {"revision": SHA}, "conditions": [cond("True", f"at {SHA}")]}
+    api.add(make("HelmChart", "c", {}, status), make("Bucket", "b", {}, status))
+    release = {"history": [{"chartVersion": "1.2.3"}], "conditions": [cond("True", SHA)]}
+    api.add(make("HelmRelease", "r", {}, release), make("HelmRelease", "s", {}, {"lastAttemptedRevision": "2.0.0"}))
+    assert run("get", "sources", "chart", "--no-header").out == f"c\t{SHA}\tFalse\tTrue\tat 01234567\t\n"
+    assert run("get", "sources", "bucket", "--no-header").out == "b\t01234567\tFalse\tTrue\tat 01234567\t\n"
+    rows = run("get", "hr", "--no-header").out.splitlines()
+    assert rows[0].split("\t")[1:5] == ["1.2.3", "False", "True ", SHA]
+    assert rows[1].split("\t")[1] == "2.0.0"
+
+
+def test_what_nobody_reconciles_is_ready(api: Any, run: Any, make: Any) -> None:
+    api.add(make("HelmRepository", "oci", {"type": "oci"}), make("Alert", "a"), make("Provider", "p"))
+    assert "Helm repository is Ready" in run("get", "sources", "helm").out
+    assert run("get", "alerts", "--no-header").out == "a\tFalse\tTrue\tAlert is Ready\t\n"
+    assert run("get", "alert-providers", "--no-header").out == "p\tTrue\tProvider is Ready\t\n"
+
+
+def test_a_disabled_generator_is_suspended(api: Any, run: Any, make: Any) -> None:
+    off = {"source.extensions.fluxcd.io/reconcile": "Disabled"}
+    api.add(make("ArtifactGenerator", "g", annotations=off), make("ArtifactGenerator", "h"))
+    rows = run("get", "artifacts", "generators", "--no-header").out.splitlines()
+    assert [row.split("\t")[1] for row in rows] == ["True ", "False"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "names"),
+    [
+        ("ready=true", ["fine"]),
+        ("Ready=FALSE", ["bad"]),
+        ("ready!=true", ["bad", "busy", "new"]),
+        ("ready=unknown", ["busy"]),
+        ("other=true", []),
+        ("other!=true", ["bad", "busy", "fine", "new"]),
+    ],
+)
+def test_the_status_selector(selector: str, names: list[str], api: Any, run: Any, make: Any, cond: Any) -> None:
+    for name, status in (("fine", "True"), ("bad", "False"), ("busy", "Unknown")):
+        api.add(make("GitRepository", name, {}, {"conditions": [cond(status, "m")]}))
+    api.add(make("GitRepository", "new"))
+    found = run("get", "sources", "git", "--no-header", "--status-selector", selector)
+    assert [row.split("\t")[0].strip() for row in found.out.splitlines()] == names
+
+
+def test_a_status_selector_that_is_none(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a"))
+    found = run("get", "ks", "--status-selector", "ready")
+    assert found.code == 1
+    assert "expected status selector in type=status or type!=status format, but found: ready" in found.err
+
+
+def test_labels_choose_and_comparisons_are_refused(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a", labels={"team": "x"}), make("Kustomization", "b"))
+    assert run("get", "ks", "-l", "team=x", "--no-header").out.startswith("a\t")
+    assert run("get", "ks", "-l", "team=y").err == '✗ no Kustomization objects found in "flux-system" namespace\n'
+    assert "isn't supported in label selectors" in run("get", "ks", "-l", "team>1").err
+
+
+def test_show_source(api: Any, run: Any, make: Any) -> None:
+    api.add(
+        make("Kustomization", "k", {"sourceRef": {"kind": "GitRepository", "name": "g"}}),
+        make("HelmRelease", "h", {"chartRef": {"kind": "OCIRepository", "name": "o", "namespace": "other"}}),
+    )
+    assert "GitRepository/flux-system/g" in run("get", "ks", "--show-source").out
+    assert "OCIRepository/other/o" in run("get", "hr", "--show-source").out
+    assert "unknown flag" in run("get", "receivers", "--show-source").err
+
+
+def test_get_all_has_a_section_a_kind_in_one_round_trip(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "k"), make("GitRepository", "g"), make("Alert", "a"))
+    found = run("get", "all")
+    firsts = [row.split("\t")[0].strip() for row in found.out.splitlines() if row]
+    assert firsts == ["NAME", "gitrepository/g", "NAME", "kustomization/k", "NAME", "alert/a"]
+    assert found.out.endswith("\n\n")
+    assert len(api.requests) == len(kinds.ALL)
+    assert run("get", "all", "-n", "empty") == (0, "", "")
+    assert "expected a single resource type" in run("get", "all", "--watch").err
+
+
+def test_get_all_goes_on_where_a_kind_is_refused_or_missing(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "k"))
+    path = "/apis/image.toolkit.fluxcd.io/v1/namespaces/flux-system/imagepolicies"
+    api.refuse[path] = (403, "imagepolicies is forbidden")
+    api.resources = [r for r in api.resources if r.kind != "Bucket"]
+    found = run("get", "all")
+    assert found.code == 0
+    assert "kustomization/k" in found.out
+    assert found.err == "✗ imagepolicies is forbidden\n"
+
+
+def test_suspended_only(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "on"), make("Kustomization", "off", {"suspend": True}), make("Receiver", "r"))
+    found = run("get", "all", "--suspended")
+    assert "kustomization/off" in found.out
+    assert "kustomization/on" not in found.out
+    assert "receiver" not in found.out
+
+
+def test_objects_of_different_kinds_by_name(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a"), make("HelmRelease", "b"))
+    one = run("get", "ks/a")
+    assert one.out == run("get", "kustomization", "a").out
+    two = run("get", "Kustomization/a", "hr/b", "hr/nope")
+    assert "kustomization/a" in two.out
+    assert "helmrelease/b" in two.out
+    assert two.code == 1
+    assert "HelmRelease object 'nope' not found" in two.err
+    assert "does not name a Flux object, expected KIND/NAME such as ks/a" in run("get", "pod/a").err
+
+
+def test_a_group_without_a_kind_shows_its_help(run: Any) -> None:
+    for argv in (["get"], ["get", "nonsense"], ["get", "sources"]):
+        found = run(*argv)
+        assert found.code == 0
+        assert "Usage: pyflux get" in found.out
+        assert "git" in found.out or "kustomizations" in found.out
+
+
+def test_output_for_programs(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a", managedFields=[{"manager": "x"}]), make("Kustomization", "b"))
+    listed = json.loads(run("get", "ks", "-o", "json").out)
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["a", "b"]
+    assert "managedFields" not in listed["items"][0]["metadata"]
+    one = json.loads(run("get", "ks", "a", "-o", "json").out)
+    assert one["kind"] == "Kustomization"
+    assert "kind: Kustomization\n" in run("get", "ks", "a", "-o", "yaml").out
+    assert run("get", "ks", "-o", "name").out == (
+        "kustomization.kustomize.toolkit.fluxcd.io/a\nkustomization.kustomize.toolkit.fluxcd.io/b\n"
+    )
+    assert "allowed formats are: json,yaml,name,wide" in run("get", "ks", "-o", "xml").err
+
+
+def test_wide_names_the_object_at_the_end_of_the_chain(api: Any, run: Any, make: Any, cond: Any) -> None:
+    not_ready = {"conditions": [cond("False", "dependency not ready")]}
+    api.add(
+        make("Kustomization", "app", {"dependsOn": [{"name": "infra"}]}, not_ready),
+        make("Kustomization", "infra", {"sourceRef": {"kind": "GitRepository", "name": "fleet"}}, not_ready),
+        make("GitRepository", "fleet", {}, {"conditions": [cond("False", "authentication required")]}),
+        make("Kustomization", "loop", {"dependsOn": [{"name": "loop"}]}, not_ready),
+        make("Kustomization", "lost", {"sourceRef": {"kind": "Bucket", "name": "b"}}, not_ready),
+    )
+    rows = {row.split("\t")[0].strip(): row for row in run("get", "ks", "-o", "wide").out.splitlines()}
+    blame = "GitRepository/flux-system/fleet: authentication required"
+    assert blame in rows["app"]
+    assert blame in rows["infra"]
+    assert "Bucket/flux-system/b: not found" in rows["lost"]
+    assert rows["loop"].rstrip("\t ").endswith("d")
+
+
+def test_watch_prints_each_change_and_ends_with_the_time_limit(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a"), make("Kustomization", "b"))
+    found = run("get", "ks", "--watch", "--timeout=1s")
+    assert found.code == 1
+    assert found.err == "✗ timed out waiting for the condition\n"
+    assert [row.split("\t")[0].strip() for row in found.out.splitlines()] == ["NAME", "a", "b"]
+
+
+def test_times_are_local(api: Any, run: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        scan = {"lastScanResult": {"scanTime": "2026-01-02T03:04:05Z"}}
+        run_time = {"lastAutomationRunTime": "2026-01-02T03:04:05Z"}
+        api.add(make("ImageRepository", "i", {}, scan), make("ImageUpdateAutomation", "u", {}, run_time))
+        assert "2026-01-02T08:34:05+05:30" in run("get", "images", "repository").out
+        assert "2026-01-02T08:34:05+05:30" in run("get", "images", "update").out
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+@pytest.mark.parametrize(("status", "text"), [(401, "refused the login"), (403, "forbidden: no"), (500, "broken")])
+def test_refusals_are_one_line(status: int, text: str, api: Any, run: Any) -> None:
+    api.refuse["/apis/kustomize"] = (status, text)
+    found = run("get", "ks")
+    assert found.code == 1
+    assert text in found.err
+    assert "Traceback" not in found.err
+
+
+def test_no_crds_and_no_server(api: Any, run: Any) -> None:
+    api.resources = [r for r in api.resources if r.group == ""]
+    found = run("get", "ks")
+    assert 'no matches for kind "Kustomization"' in found.err
+    assert "pyflux install" in found.err
+    down = run("get", "ks", "--server", "http://127.0.0.1:9")
+    assert down.code == 1
+    assert "cannot reach the Kubernetes API server" in down.err
