@@ -1,4 +1,4 @@
-"""install, check, version, migrate and uninstall on a real API server with a real scheduler."""
+"""install, check, version, migrate and uninstall, on the sandbox and on a real cluster."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from pyflux.env import Env, KubeOptions
+from pyflux.kube.config import load
 from tests.real.cluster import Json, RealCluster
+from tests.real.processes import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PYFLUX = [sys.executable, "-m", "pyflux"]
@@ -22,6 +26,41 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 LABEL = "labelSelector=app.kubernetes.io/part-of%3Dflux"
 KILLS = 20
+
+
+class Sandbox(RealCluster):
+    """The embedded API server, with the same ways to ask it."""
+
+    def start(self) -> Self:
+        command = [sys.executable, "-m", "pyflux.sandbox.server", "--folder", str(self.folder / "sandbox")]
+        self.kubeconfig = self.folder / "sandbox" / "kubeconfig"
+        self.logs.mkdir(exist_ok=True)
+        server = Server("sandbox", command, self.logs / "sandbox.log", env=environment(self))
+        self._servers.append(server)
+        try:
+            server.wait_until(self._answers, 60)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _answers(self) -> bool:
+        if not self.kubeconfig.is_file():
+            return False
+        target = load(Env(kube=KubeOptions(kubeconfig=str(self.kubeconfig))))
+        self.server, self.token = target.server, target.token
+        self.ca.parent.mkdir(exist_ok=True)
+        self.ca.write_bytes(target.ca)
+        return self._ok("/readyz")
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real)])
+def cluster(request: pytest.FixtureRequest) -> Iterator[RealCluster]:
+    """A cluster for one test alone."""
+    if request.param == "real" and (reason := RealCluster.missing()):
+        pytest.skip(reason)
+    with Sandbox() if request.param == "sandbox" else RealCluster() as started:
+        yield started
 
 
 def environment(cluster: RealCluster) -> dict[str, str]:
@@ -135,8 +174,7 @@ def repository(name: str, **metadata: Any) -> Json:
     }
 
 
-def test_from_nothing_to_nothing(fresh_cluster: RealCluster) -> None:
-    cluster = fresh_cluster
+def test_from_nothing_to_nothing(cluster: RealCluster) -> None:
     assert "✔ prerequisites checks passed" in must(cluster, "check", "--pre")
     assert run(cluster, "check").returncode == 1
 
@@ -173,11 +211,11 @@ def test_from_nothing_to_nothing(fresh_cluster: RealCluster) -> None:
     assert "✔ uninstall finished\n" in must(cluster, "uninstall", "--silent")
 
 
-def test_the_namespace_can_be_kept(fresh_cluster: RealCluster) -> None:
-    must(fresh_cluster, "install", "-n", "gitops", "--components=source-controller")
-    must(fresh_cluster, "uninstall", "-n", "gitops", "--silent", "--keep-namespace")
-    assert fresh_cluster.must("GET", "/api/v1/namespaces/gitops")["status"]["phase"] == "Active"
-    assert items(fresh_cluster, "/apis/apps/v1/namespaces/gitops/deployments") == []
+def test_the_namespace_can_be_kept(cluster: RealCluster) -> None:
+    must(cluster, "install", "-n", "gitops", "--components=source-controller")
+    must(cluster, "uninstall", "-n", "gitops", "--silent", "--keep-namespace")
+    assert cluster.must("GET", "/api/v1/namespaces/gitops")["status"]["phase"] == "Active"
+    assert items(cluster, "/apis/apps/v1/namespaces/gitops/deployments") == []
 
 
 def test_a_quota_is_named(fresh_cluster: RealCluster) -> None:
@@ -249,43 +287,42 @@ def test_a_stuck_namespace_is_explained(fresh_cluster: RealCluster) -> None:
     assert "example.com/keep" in refused.stderr.splitlines()[-1]
 
 
-def test_migrate_stores_the_latest_version(fresh_cluster: RealCluster) -> None:
-    must(fresh_cluster, "install", "--components=source-controller")
+def test_migrate_stores_the_latest_version(cluster: RealCluster) -> None:
+    must(cluster, "install", "--components=source-controller")
     name = "gitrepositories.source.toolkit.fluxcd.io"
     path = "/apis/source.toolkit.fluxcd.io/v1/namespaces/default/gitrepositories/old"
-    crd = fresh_cluster.must("GET", f"{CRDS}/{name}")
+    crd = cluster.must("GET", f"{CRDS}/{name}")
     (version,) = crd["spec"]["versions"]
     older = {**version, "name": "v1beta2"}
 
     def put(*versions: Json) -> None:
         patch = {"spec": {"versions": list(versions)}}
-        fresh_cluster.must("PATCH", f"{CRDS}/{name}", patch, content_type="application/merge-patch+json")
+        cluster.must("PATCH", f"{CRDS}/{name}", patch, content_type="application/merge-patch+json")
 
     put({**older, "storage": True}, {**version, "storage": False})
     old = {**repository("old"), "apiVersion": "source.toolkit.fluxcd.io/v1beta2"}
     deadline = time.monotonic() + 30
-    while fresh_cluster.request("GET", "/apis/source.toolkit.fluxcd.io/v1beta2/gitrepositories")[0] != 200:
+    while cluster.request("GET", "/apis/source.toolkit.fluxcd.io/v1beta2/gitrepositories")[0] != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    fresh_cluster.apply(old)
+    cluster.apply(old)
     put({**older, "storage": False}, version)
     time.sleep(1)  # the API server takes a moment to store in the new version
 
-    said = must(fresh_cluster, "migrate")
+    said = must(cluster, "migrate")
     assert "✔ GitRepository/default/old migrated to version v1\n" in said
     assert f"✔ {name} migrated to storage version v1\n" in said
-    assert fresh_cluster.must("GET", f"{CRDS}/{name}")["status"]["storedVersions"] == ["v1"]
-    managers = fresh_cluster.must("GET", path)["metadata"]["managedFields"]
+    assert cluster.must("GET", f"{CRDS}/{name}")["status"]["storedVersions"] == ["v1"]
+    managers = cluster.must("GET", path)["metadata"]["managedFields"]
     assert {entry["apiVersion"] for entry in managers} == {"source.toolkit.fluxcd.io/v1"}
-    assert "migrated to storage version" not in must(fresh_cluster, "migrate")
+    assert "migrated to storage version" not in must(cluster, "migrate")
     put(version)
-    assert fresh_cluster.must("GET", path)["spec"]["interval"] == "1m"
+    assert cluster.must("GET", path)["spec"]["interval"] == "1m"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(fresh_cluster: RealCluster) -> None:
-    cluster = fresh_cluster
+def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(cluster: RealCluster) -> None:
     # few components, since the API server takes a second to delete each CRD
     flags = ["--components=kustomize-controller,notification-controller"]
     start = time.monotonic()
@@ -325,7 +362,7 @@ def _flux() -> str | None:
 
 @pytest.mark.skipif(_flux() is None, reason="no reference flux: set FLUX to its path")
 def test_says_and_leaves_what_flux_does(fresh_cluster: RealCluster) -> None:
-    """The same steps with both programs, one after the other on one cluster."""
+    """The same steps with both programs, one after the other on one fresh_cluster."""
     flux = _flux()
     assert flux is not None
     steps = [
