@@ -90,6 +90,9 @@ def _check_patched(kind: Kind, obj: Any) -> None:
 
 
 def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any) -> tuple[Obj, list[str]]:
+    if apply:
+        # An apply configuration owns exactly what it says: zero values and all.
+        return obj, []
     decoder = Decoder()
     try:
         made = decoder.object(kind.schema, obj)
@@ -97,9 +100,6 @@ def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any) -> tuple[Obj, list[s
         if patch is not None:
             raise _bad_patch(patch if isinstance(patch, str) else _ordered(kind, obj), str(error)) from None
         raise _decode_failure(kind, error) from None
-    if apply:
-        # An apply configuration owns exactly what it says: zero values and all.
-        return obj, []
     made.setdefault("metadata", {})
     apply_defaults(f"{kind.table}.{kind.kind}", made)
     return made, decoder.unknown

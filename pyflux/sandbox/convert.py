@@ -71,4 +71,5 @@ def _hpa_to_v1(obj: Obj) -> Obj:
             spec["targetCPUUtilizationPercentage"] = used
     spec.pop("behavior", None)
     status = {k: v for k, v in (obj.get("status") or {}).items() if k not in ("currentMetrics", "conditions")}
+    status.setdefault("currentReplicas", 0)
     return {**obj, "spec": spec, "status": status}

@@ -287,18 +287,17 @@ class Engine:
         meta = config.setdefault("metadata", {}) or {}
         config["metadata"] = meta
         if config.get("apiVersion") != kind.api_version or config.get("kind") != kind.kind:
-            gv, k = config.get("apiVersion") or "", config.get("kind") or ""
-            if gv and gv != kind.api_version and k == kind.kind:
-                shown = f"{gv}, Kind={k}"
-            else:
-                shown = f"{gv}, Kind={k}"
-            raise bad_request(f"invalid object type: {shown}")
+            raise bad_request(
+                f"invalid object type: {group_version(config.get('apiVersion'))}, Kind={config.get('kind') or ''}"
+            )
         if meta.get("name") and meta["name"] != name:
             raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
         if meta.get("namespace") and kind.namespaced and meta["namespace"] != namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         config = decode_object(kind, config, options, apply=True)
         live = self.load(kind, found) if found is not None else None
+        if live is None and not meta.get("name"):
+            raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
         if live is None and subresource:
             raise not_found(kind.qualified, name)
         try:
@@ -319,7 +318,7 @@ class Engine:
     def _apply_create(
         self, kind: Kind, namespace: str, name: str, merged: Obj, managed: list[Obj], options: Options
     ) -> Obj:
-        merged["metadata"].setdefault("name", name)
+        merged["metadata"].pop("resourceVersion", None)
         if merged["metadata"].get("uid"):
             raise _uid_gone(kind, name, merged["metadata"])
         merged = decode_object(kind, merged, options, quiet=True)
@@ -376,12 +375,11 @@ class Engine:
         if not finalizers:
             del meta["finalizers"]
         if not finalizers and not strategy.holds(kind, obj):
+            if kind.resource == "/pods":
+                _mark(meta)
             return self._finish_delete(kind, obj, options), True
         if not meta.get("deletionTimestamp"):
-            meta["deletionTimestamp"] = now()
-            meta["deletionGracePeriodSeconds"] = 0
-            if "generation" in meta:
-                meta["generation"] += 1
+            _mark(meta)
         strategy.mark_deleted(kind, obj)
         if obj == old:
             return obj, False
@@ -400,6 +398,18 @@ class Engine:
             hook(kind, last, None)
         obj["metadata"]["resourceVersion"] = found.load()["metadata"]["resourceVersion"]
         return obj
+
+
+def group_version(text: str | None) -> str:
+    """An apiVersion as Go prints it: the core group is an empty word before the slash."""
+    return text if text and "/" in text else f"/{text or ''}"
+
+
+def _mark(meta: Obj) -> None:
+    meta["deletionTimestamp"] = now()
+    meta["deletionGracePeriodSeconds"] = 0
+    if "generation" in meta:
+        meta["generation"] += 1
 
 
 def _uid_gone(kind: Kind, name: str, meta: Obj) -> ApiError:

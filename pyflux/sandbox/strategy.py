@@ -73,7 +73,7 @@ def prepare_create(engine: Engine, kind: Kind, obj: Obj) -> None:
         return
     if "g" in kind.flags or "o" in kind.flags:
         meta["generation"] = 1
-    if kind.has_status and kind.resource != DEFINITIONS:
+    if kind.has_status and kind.resource not in (DEFINITIONS, "/nodes"):
         obj["status"] = zero(kind.schema.fields["status"].schema)
     _PREPARE.get(kind.resource, _nothing)(obj)
 
@@ -130,7 +130,20 @@ def _prepare_daemonset(obj: Obj) -> None:
     obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
 
 
+def _prepare_cluster_role(obj: Obj) -> None:
+    if obj.get("aggregationRule") and not obj.get("rules"):
+        obj["rules"] = None
+
+
+def _prepare_node(obj: Obj) -> None:
+    taints = obj.setdefault("spec", {}).setdefault("taints", [])
+    if not any(t.get("key") == "node.kubernetes.io/not-ready" for t in taints):
+        taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
+
+
 _PREPARE = {
+    "rbac.authorization.k8s.io/clusterroles": _prepare_cluster_role,
+    "/nodes": _prepare_node,
     NAMESPACES: _prepare_namespace,
     "/pods": _prepare_pod,
     "/persistentvolumeclaims": _prepare_claim,
@@ -195,6 +208,8 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
             changed = True
     else:
         changed = "g" in kind.flags and _content(obj) != _content(old)
+        if kind.resource == "apps/deployments":
+            changed = changed or obj["metadata"].get("annotations") != old["metadata"].get("annotations")
     if changed and "generation" in old["metadata"]:
         obj["metadata"]["generation"] = old["metadata"]["generation"] + 1
     return obj
@@ -234,10 +249,10 @@ def validate_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource:
         return found
     if kind.resource == DEFINITIONS:
         return crds.validate_definition_update(obj, old)
-    if subresource:
+    if subresource not in ("", "scale"):
         return []
-    causes = validation.validate_update(kind, obj, old)
-    return causes or validation.validate(kind, obj)
+    changes, found_errors = validation.validate_update(kind, obj, old), validation.validate(kind, obj)
+    return changes + found_errors if kind.resource == "apps/daemonsets" else found_errors + changes
 
 
 def holds(kind: Kind, obj: Obj) -> bool:

@@ -108,7 +108,7 @@ def load_json(body: bytes, strict: bool, kind: str = "") -> Obj:
     try:
         made = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _unreadable(body, _go_error(body, error), kind) from None
+        raise _unreadable(body, go_error(body, error), kind) from None
     if not isinstance(made, dict):
         name = "array" if isinstance(made, list) else "string" if isinstance(made, str) else "number"
         tag = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
@@ -127,7 +127,8 @@ def _unreadable(body: bytes, why: str, kind: str) -> ApiError:
     return ApiError(400, text)
 
 
-def _go_error(body: bytes, error: orjson.JSONDecodeError) -> str:
+def go_error(body: bytes, error: orjson.JSONDecodeError) -> str:
+    """Why a body is no JSON, as Go says it."""
     text = body.decode(errors="replace")
     if error.pos >= len(text.rstrip()):
         return "unexpected end of JSON input"
@@ -171,7 +172,9 @@ def load_yaml(body: bytes) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe", pure=False).load(body.decode())
+        reader = YAML(typ="safe", pure=False)
+        reader.allow_duplicate_keys = True
+        return reader.load(body.decode())
     except (YAMLError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise ApiError(400, f"error decoding YAML: {first}") from None

@@ -97,6 +97,8 @@ class Resources:
     async def handle(self, target: Target, request: Request) -> Response:
         """Answers any request on a collection or an object."""
         method = request.method
+        if target.kind.resource == "/endpoints" and method in ("POST", "PUT"):
+            request.warnings.append("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
         if target.subresource:
             from pyflux.sandbox.api import subresources
 
@@ -218,7 +220,7 @@ class Resources:
         if request.one("force"):
             cause = forbidden_field("force", "may not be specified for non-apply patch")
             raise invalid(Qualified("meta.k8s.io", "PatchOptions"), "", [cause])
-        body = _patch_body(request.body)
+        body = _patch_body(request.body, media)
         if media == "application/json-patch+json":
 
             def mutate(doc: Obj) -> Obj:
@@ -230,8 +232,6 @@ class Resources:
                 made: Obj = merge_patch.apply(doc, body)
                 return made
         else:
-            if not isinstance(body, dict):
-                raise bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
 
             def mutate(doc: Obj) -> Obj:
                 return strategic.apply(kind.schema, doc, body)
@@ -305,11 +305,19 @@ def _listed(kind: Kind) -> list[str]:
     return [*out, APPLY]
 
 
-def _patch_body(body: bytes) -> Any:
+def _patch_body(body: bytes, media: str) -> Any:
+    from pyflux.sandbox.api.http import go_error
+
     try:
-        return orjson.loads(body)
+        made = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(f"error decoding patch: {error}") from None
+        raise bad_request(f"error decoding patch: {go_error(body, error)}") from None
+    wanted = list if media == "application/json-patch+json" else dict
+    if not isinstance(made, wanted):
+        name = {list: "array", dict: "object", str: "string"}.get(type(made), "number")
+        go_type = "[]handlers.jsonPatchOp" if wanted is list else "map[string]interface {}"
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {name} into Go value of type {go_type}")
+    return made
 
 
 def _as_record(obj: Obj) -> Any:

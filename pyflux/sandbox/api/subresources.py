@@ -97,7 +97,7 @@ async def _scale(resources: Resources, target: Target, request: Request) -> Resp
         if media == APPLY:
             wanted = merge_patch.apply(scale, read_object_any(request))
         else:
-            body = _patch_body(request.body)
+            body = _patch_body(request.body, media)
             patcher = json_patch.apply if media == "application/json-patch+json" else merge_patch.apply
             wanted = patcher(scale, body)
     else:
@@ -118,7 +118,7 @@ async def _scale(resources: Resources, target: Target, request: Request) -> Resp
         return obj
 
     options = _options(request)
-    made = engine.patch(kind, namespace, target.name, mutate, options)
+    made = engine.patch(kind, namespace, target.name, mutate, options, "scale")
     return await resources.respond(kind, to_scale(kind, made), request)
 
 

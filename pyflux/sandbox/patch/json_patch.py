@@ -1,4 +1,4 @@
-"""RFC 6902 JSON patch, with the failure texts that the API server's library gives."""
+"""RFC 6902 JSON patch, failing as the API server does."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from pyflux.sandbox.status import ApiError
 _MISSING: Any = object()
 
 
-def _unprocessable(text: str) -> ApiError:
-    return ApiError(422, text, details={})
+REFUSED = "the server rejected our request due to an error in our request"
+
+
+def _refused() -> ApiError:
+    """The one answer that the server gives to an operation that cannot be carried out."""
+    return ApiError(422, REFUSED, details={})
 
 
 def _tokens(path: str) -> list[str]:
@@ -25,11 +29,11 @@ def _index(token: str, length: int, path: str, adding: bool = False) -> int:
     try:
         at = int(token)
     except ValueError:
-        raise _unprocessable(f'strconv.Atoi: parsing "{token}": invalid syntax') from None
+        raise _refused() from None
     if at < 0:
         at += length
     if at < 0 or at > (length if adding else length - 1):
-        raise _unprocessable(f"Unable to access invalid index: {token}: invalid index referenced")
+        raise _refused()
     return at
 
 
@@ -44,15 +48,12 @@ def _get(container: Any, token: str, path: str) -> Any:
 def _parent(doc: Any, path: str, op: str) -> tuple[Any, str]:
     tokens = _tokens(path)
     if not tokens:
-        raise _unprocessable(f"{op} operation does not apply: doc is missing path: {path!r}: missing value")
+        raise _refused()
     here = doc
     for token in tokens[:-1]:
         here = _get(here, token, path)
         if not isinstance(here, (dict, list)):
-            text = f'{op} operation does not apply: doc is missing path: "{path}": missing value'
-            if op == "remove":
-                text = f'remove operation does not apply: doc is missing path: "{path}": missing value'
-            raise _unprocessable(text)
+            raise _refused()
     return here, tokens[-1]
 
 
@@ -71,11 +72,7 @@ def _remove(doc: Any, path: str, op: str = "remove") -> Any:
     parent, token = _parent(doc, path, op)
     if isinstance(parent, dict):
         if token not in parent:
-            raise _unprocessable(
-                f'{op} operation does not apply: doc is missing path: "{path}": missing value'
-                if op != "remove"
-                else f"remove operation does not apply: doc is missing key: {path}: missing value"
-            )
+            raise _refused()
         return parent.pop(token)
     return parent.pop(_index(token, len(parent), path))
 
@@ -105,7 +102,7 @@ def _one(doc: Any, operation: dict[str, Any]) -> Any:
         return _move(doc, op, operation.get("from", ""), path)
     if op == "test":
         return _test(doc, path, operation.get("value"))
-    raise _unprocessable(f"Unexpected kind: {op or 'unknown'}")
+    raise _refused()
 
 
 def _replace(doc: Any, path: str, value: Any) -> Any:
@@ -113,8 +110,6 @@ def _replace(doc: Any, path: str, value: Any) -> Any:
         return value
     parent, token = _parent(doc, path, "replace")
     if isinstance(parent, dict):
-        if token not in parent:
-            raise _unprocessable(f"replace operation does not apply: doc is missing key: {path}: missing value")
         parent[token] = value
     else:
         parent[_index(token, len(parent), path)] = value
@@ -127,7 +122,7 @@ def _move(doc: Any, op: str, source: str, path: str) -> Any:
     parent, token = _parent(doc, source, "copy")
     value = _get(parent, token, source)
     if value is _MISSING:
-        raise _unprocessable(f'copy operation does not apply: doc is missing from path: "{source}": missing value')
+        raise _refused()
     return _add(doc, path, copy.deepcopy(value), "copy")
 
 
@@ -139,7 +134,7 @@ def _test(doc: Any, path: str, expected: Any) -> Any:
     if have is _MISSING:
         if expected is None:
             return doc
-        raise _unprocessable(f"testing path {path} failed: test failed")
+        raise _refused()
     if not same_value(have, expected):
-        raise _unprocessable(f"testing value {path} failed: test failed")
+        raise _refused()
     return doc

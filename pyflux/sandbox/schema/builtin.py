@@ -45,7 +45,9 @@ class Types:
         self.types: dict[str, Schema] = {}
         self.full: dict[str, str] = {}
         self._lines: dict[str, tuple[str, list[str]]] = {}
-        self._scalars = {s: Schema("any", scalar=s) if s in _OPEN else Schema("scalar", scalar=s) for s in SCALARS}
+        self._scalars = {
+            s: Schema("any", scalar=s, atomic=True) if s in _OPEN else Schema("scalar", scalar=s) for s in SCALARS
+        }
         folder = resources.files("pyflux.sandbox.data") / "types"
         for entry in folder.iterdir():
             if entry.name.endswith(".txt"):

@@ -214,12 +214,10 @@ class Manager:
         if not managers and live is not None:
             managers = self._before_first_apply(before)
         self._check(config)
-        me = Entry(name, "Apply", self.api_version, self.subresource, {}, now())
+        me = Entry(name, "Apply", self.api_version, self.subresource, {})
         last = managers.get(me.key())
         merged = typed.merge(self.schema, before, config)
         me.fields = without_prefixes(typed.field_set(self.schema, config), self.reset)
-        if last is not None:
-            me.time = last.time
         managers[me.key()] = me
         if last is not None and last.fields:
             merged = self._prune(merged, managers, last.fields)
@@ -231,7 +229,8 @@ class Manager:
             if not mine:
                 del managers[me.key()]
             else:
-                when = now() if not diff.same() or last is None else last.time
+                # A time is set only when the object changes: a manager that just agrees has none.
+                when = now() if not diff.same() or live is None else last.time if last is not None else None
                 managers[me.key()] = Entry(name, "Apply", self.api_version, self.subresource, mine, when)
         result = dict(merged)
         result["metadata"] = {**(merged.get("metadata") or {}), "managedFields": encode(managers)}
@@ -247,7 +246,8 @@ class Manager:
             typed.check(self.schema, config)
         except typed.TypedError as error:
             meta = config.get("metadata") or {}
-            where = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {self.api_version}, Kind={config.get('kind')}"
+            version = self.api_version if "/" in self.api_version else f"/{self.api_version}"
+            where = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {version}, Kind={config.get('kind')}"
             message = f"failed to create typed patch object ({where}): {error}"
             raise ApiError(500, message, reason="") from None
 
@@ -315,7 +315,7 @@ def _name(entry: Entry) -> str:
 
 def conflict_error(conflicts: dict[Key, tuple[Entry, FieldSet]]) -> ApiError:
     """409 with the text and causes of a server-side apply conflict."""
-    rows = [(e, show(p)) for e, fields in conflicts.values() for p in paths(fields)]
+    rows = [(e, show(p)) for _, (e, fields) in sorted(conflicts.items()) for p in paths(fields)]
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {_name(e)}", "field": path} for e, path in rows
     ]

@@ -27,7 +27,7 @@ def shape(schema: Schema, value: Any) -> str:
     if kind in ("struct", "map"):
         return "leaf" if schema.atomic else "struct"
     if kind == "any":
-        return "struct" if isinstance(value, dict) else "leaf"
+        return "struct" if isinstance(value, dict) and not schema.atomic else "leaf"
     if kind == "list":
         if schema.keys:
             return "maplist"
@@ -47,9 +47,9 @@ def element(schema: Schema, item: Any) -> str:
         if key in item:
             found[key] = item[key]
         else:
-            field = schema.elem.fields.get(key)
-            if field is not None and field.default is not None:
-                found[key] = field.default
+            default = _key_default(schema.elem, key)
+            if default is not None:
+                found[key] = default
     if not found:
         quoted = "[" + " ".join(f'"{k}"' for k in schema.keys) + "]"
         raise TypedError(
@@ -57,6 +57,16 @@ def element(schema: Schema, item: Any) -> str:
             "(and doesn't have default values for any key fields)"
         )
     return "k:" + json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+
+def _key_default(schema: Schema, key: str) -> Any:
+    """What stands for a key that an item leaves out."""
+    field = schema.fields.get(key)
+    if field is None or field.default is not None:
+        return field.default if field else None
+    if field.always and field.schema.kind == "scalar":
+        return {"string": "", "int32": 0, "int64": 0, "bool": False}.get(field.schema.scalar)
+    return None
 
 
 def child_schema(schema: Schema, key: str) -> Schema:
@@ -134,7 +144,7 @@ def _compare(schema: Schema, old: Any, new: Any, path: Path, out: Comparison) ->
     if old is not _ABSENT and new is not _ABSENT:
         if old is new:
             return
-        if schema.kind == "any" and isinstance(old, dict) != isinstance(new, dict):
+        if schema.kind == "any" and not schema.atomic and isinstance(old, dict) != isinstance(new, dict):
             _compare_shapes(schema, old, new, path, out)
             return
     form = shape(schema, new if new is not _ABSENT else old)
@@ -227,7 +237,7 @@ def _merge(schema: Schema, old: Any, new: Any) -> Any:
         value = new
     else:
         value = new
-        if schema.kind == "any" and isinstance(old, dict) != isinstance(new, dict):
+        if schema.kind == "any" and not schema.atomic and isinstance(old, dict) != isinstance(new, dict):
             return new
     form = shape(schema, value)
     empty = (old is _ABSENT or not old) and (new is _ABSENT or not new)
@@ -356,9 +366,6 @@ def _remove_list(schema: Schema, value: list[Any], fields: FieldSet) -> Any:
     return out if out or matched else None
 
 
-_EXPECTED = {"int32": "numeric", "int64": "numeric", "double": "numeric", "bool": "boolean", "string": "string"}
-
-
 def check(schema: Schema, value: Any, path: str = "") -> None:
     """Raises TypedError for the first part of an applied object that its schema does not allow."""
     kind = schema.kind
@@ -399,8 +406,16 @@ def _check_list(schema: Schema, value: Any, path: str) -> None:
             check(schema.elem, item, f"{path}[{i}]")
 
 
+def _go_type(value: Any) -> str:
+    if isinstance(value, dict):
+        return "map[string]interface {}"
+    if isinstance(value, list):
+        return "[]interface {}"
+    return {bool: "bool", int: "int64", float: "float64"}.get(type(value), "string")
+
+
 def _check_scalar(kind: str, value: Any, path: str) -> None:
-    got = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
+    got = _go_type(value)
     if kind in ("int32", "int64", "double"):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypedError(f"{path}: expected numeric (int or float), got {got}")

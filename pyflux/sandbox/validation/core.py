@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import re
 
@@ -28,6 +29,9 @@ _KEY_RULE = (
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _GROUP = "rbac.authorization.k8s.io"
 LIMIT = 1024 * 1024
+_CLAIM_FIXED = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+)
 _TYPED = {
     "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
     "kubernetes.io/dockercfg": [".dockercfg"],
@@ -129,8 +133,20 @@ def service(obj: Obj) -> list[Cause]:
         out += _service_port(port, f"spec.ports[{i}]", len(ports) > 1, seen_names)
         mark = (port.get("protocol", ""), port.get("port", 0))
         if mark in seen:
-            out.append(duplicate(f"spec.ports[{i}]", {"port": mark[1], "protocol": mark[0]}))
+            shown = {
+                "Name": "",
+                "Protocol": mark[0],
+                "AppProtocol": None,
+                "Port": mark[1],
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
+            out.append(duplicate(f"spec.ports[{i}]", shown))
         seen.add(mark)
+    address = spec.get("clusterIP")
+    if address and address != "None" and kind != "ExternalName" and not is_address(address):
+        text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        out.append(invalid_value("spec.clusterIPs[0]", address, text))
     if kind not in kinds:
         out.append(not_supported("spec.type", kind, kinds))
     out += validate_labels(spec.get("selector") or {}, "spec.selector")
@@ -143,6 +159,15 @@ def service(obj: Obj) -> list[Cause]:
     if spec.get("sessionAffinity") not in ("ClientIP", "None"):
         out.append(not_supported("spec.sessionAffinity", spec.get("sessionAffinity"), ["ClientIP", "None"]))
     return out
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _service_port(port: Obj, path: str, named: bool, seen: set[str]) -> list[Cause]:
@@ -203,14 +228,16 @@ def claim_update(obj: Obj, old: Obj) -> list[Cause]:
     def fixed(spec: Obj) -> Obj:
         return {k: v for k, v in spec.items() if k not in ("resources", "volumeAttributesClassName")}
 
+    bound = (old.get("status") or {}).get("phase") == "Bound"
     before = dict(old["spec"])
+    if not bound and obj["spec"].get("resources") != before.get("resources"):
+        return [forbidden_field("spec", _CLAIM_FIXED)]
     if not before.get("volumeName"):
         before["volumeName"] = obj["spec"].get("volumeName")
     new = {"volumeName": None, **obj["spec"]}
     if {"volumeName": None, **fixed(before)} == fixed(new):
         return []
-    text = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-    return [forbidden_field("spec", text)]
+    return [forbidden_field("spec", _CLAIM_FIXED)]
 
 
 def storage_class_update(obj: Obj, old: Obj) -> list[Cause]:
@@ -219,7 +246,7 @@ def storage_class_update(obj: Obj, old: Obj) -> list[Cause]:
     if obj.get("parameters") != old.get("parameters"):
         out.append(forbidden_field("parameters", "updates to parameters are forbidden."))
     if obj.get("provisioner") != old.get("provisioner"):
-        out.append(forbidden_field("provisioner", "updates to provisioner are forbidden."))
+        out.append(invalid_value("provisioner", obj.get("provisioner"), "field is immutable"))
     for key in ("reclaimPolicy", "volumeBindingMode"):
         if obj.get(key) != old.get(key):
             out.append(invalid_value(key, obj.get(key), "field is immutable"))
@@ -231,7 +258,7 @@ def ingress(obj: Obj) -> list[Cause]:
     spec = obj.get("spec") or {}
     out: list[Cause] = []
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        out.append(invalid_value("spec", [], "either `defaultBackend` or `rules` must be specified"))
+        out.append(invalid_value("spec", None, "either `defaultBackend` or `rules` must be specified"))
     for i, rule in enumerate(spec.get("rules") or []):
         paths = (rule.get("http") or {}).get("paths")
         if "http" in rule and not paths:
@@ -284,7 +311,7 @@ def network_policy(obj: Obj) -> list[Cause]:
     out = selector(spec.get("podSelector"), "spec.podSelector")
     for i, kind in enumerate(spec.get("policyTypes") or []):
         if kind not in ("Ingress", "Egress"):
-            out.append(not_supported(f"spec.policyTypes[{i}]", kind, ["Egress", "Ingress"]))
+            out.append(not_supported(f"spec.policyTypes[{i}]", kind, ["Ingress", "Egress"]))
     return out
 
 
@@ -350,7 +377,7 @@ def _binding(obj: Obj, kinds: list[str], namespaced: bool) -> list[Cause]:
 
 def role_binding(obj: Obj) -> list[Cause]:
     """Errors of a RoleBinding."""
-    return _binding(obj, ["ClusterRole", "Role"], True)
+    return _binding(obj, ["Role", "ClusterRole"], True)
 
 
 def cluster_role_binding(obj: Obj) -> list[Cause]:
@@ -362,4 +389,6 @@ def role_reference_update(obj: Obj, old: Obj) -> list[Cause]:
     """A binding's role never changes."""
     if obj.get("roleRef") == old.get("roleRef"):
         return []
-    return [invalid_value("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+    held = obj.get("roleRef") or {}
+    shown = {"APIGroup": held.get("apiGroup", ""), "Kind": held.get("kind", ""), "Name": held.get("name", "")}
+    return [invalid_value("roleRef", shown, "cannot change roleRef")]

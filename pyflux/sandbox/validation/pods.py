@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflux.sandbox.objectmeta import label_errors, subdomain_errors, validate_labels
 from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import Cause, Obj, duplicate, forbidden_field, invalid_value, not_supported, required
@@ -58,9 +56,9 @@ def pod_spec(spec: Obj, path: str, policies: tuple[str, ...]) -> list[Cause]:
         for i, item in enumerate(spec.get(kind) or []):
             _container(item, f"{path}.{kind}[{i}]", names, volumes, out)
     if spec.get("restartPolicy") not in policies:
-        out.append(not_supported(f"{path}.restartPolicy", spec.get("restartPolicy"), sorted(policies)))
+        out.append(not_supported(f"{path}.restartPolicy", spec.get("restartPolicy"), list(policies)))
     if spec.get("dnsPolicy") not in ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"):
-        allowed = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]
+        allowed = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
         out.append(not_supported(f"{path}.dnsPolicy", spec.get("dnsPolicy"), allowed))
     if spec.get("serviceAccountName"):
         name = spec["serviceAccountName"]
@@ -147,13 +145,8 @@ def _resources(resources: Obj, path: str, out: list[Cause]) -> None:
     for kind in ("limits", "requests"):
         for key, value in (resources.get(kind) or {}).items():
             if quantity_value(value) < 0:
-                out.append(invalid_value(f"{path}.{kind}.{key}", value, "must be greater than or equal to 0"))
+                out.append(invalid_value(f"{path}.{kind}[{key}]", value, "must be greater than or equal to 0"))
     for key, value in (resources.get("requests") or {}).items():
         if key in limits and quantity_value(value) > quantity_value(limits[key]):
             text = f"must be less than or equal to {key} limit of {limits[key]}"
             out.append(invalid_value(f"{path}.requests", value, text))
-
-
-def show(value: Any) -> Any:
-    """A value as it is quoted in a message."""
-    return value

@@ -40,17 +40,27 @@ def selector(value: Obj | None, path: str) -> list[Cause]:
 def _selected_template(spec: Obj, kind: str) -> list[Cause]:
     out: list[Cause] = []
     wanted = spec.get("selector")
+    broken: list[Cause] = []
     if wanted is None:
-        out.append(required("spec.selector"))
+        if kind != "daemonset":
+            out.append(required("spec.selector"))
     else:
-        out += selector(wanted, "spec.selector")
-        if not wanted.get("matchLabels") and not wanted.get("matchExpressions"):
+        broken = selector(wanted, "spec.selector")
+        out += broken
+        if not _not_empty(wanted):
             out.append(invalid_value("spec.selector", wanted, f"empty selector is invalid for {kind}"))
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    if wanted is not None and not out and not match_selector(wanted, labels):
+    if broken:
+        if kind == "deployment":
+            out.append(invalid_value("spec.selector", wanted, "invalid label selector"))
+    elif wanted is None or (_not_empty(wanted) and not match_selector(wanted, labels)):
         text = "`selector` does not match template `labels`"
-        out.append(invalid_value("spec.template.metadata.labels", _sorted(labels), text))
+        out.append(invalid_value("spec.template.metadata.labels", _sorted(labels) or None, text))
     return out
+
+
+def _not_empty(wanted: Obj) -> bool:
+    return bool(wanted.get("matchLabels") or wanted.get("matchExpressions"))
 
 
 def _sorted(value: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +94,8 @@ def deployment(obj: Obj) -> list[Cause]:
             text = "may not be 0 when `maxSurge` is 0"
             out.append(invalid_value("spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], text))
     elif kind != "Recreate":
-        out.append(not_supported("spec.strategy.type", kind, ["Recreate", "RollingUpdate"]))
+        shown = {"Type": kind, "RollingUpdate": strategy.get("rollingUpdate")}
+        out.append(not_supported("spec.strategy", shown, ["Recreate", "RollingUpdate"]))
     for key in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
         out += _count(spec, key, "spec")
     deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds", 0)
@@ -160,14 +171,16 @@ def disruption_budget(obj: Obj) -> list[Cause]:
     out: list[Cause] = []
     if "minAvailable" in spec and "maxUnavailable" in spec:
         text = "minAvailable and maxUnavailable cannot be both set"
-        out.append(invalid_value("spec", _go_struct(spec), text))
+        shown = {
+            "MinAvailable": spec["minAvailable"],
+            "Selector": spec.get("selector"),
+            "MaxUnavailable": spec["maxUnavailable"],
+            "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+        }
+        out.append(invalid_value("spec", shown, text))
     for key in ("minAvailable", "maxUnavailable"):
         out += _int_or_percent(spec.get(key), f"spec.{key}")
     return out + selector(spec.get("selector"), "spec.selector")
-
-
-def _go_struct(spec: Obj) -> Any:
-    return {k: spec[k] for k in sorted(spec)}
 
 
 def autoscaler(obj: Obj) -> list[Cause]:
@@ -178,13 +191,16 @@ def autoscaler(obj: Obj) -> list[Cause]:
     if low is not None and low < 1:
         out.append(invalid_value("spec.minReplicas", low, "must be greater than or equal to 1"))
     if high < 1:
-        out.append(invalid_value("spec.maxReplicas", high, "must be greater than 0"))
+        out.append(required("spec.maxReplicas", "must be set and greater than 0"))
     if low is not None and high < low:
         out.append(invalid_value("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"))
     target = spec.get("scaleTargetRef") or {}
     for key in ("kind", "name"):
         if not target.get(key):
             out.append(required(f"spec.scaleTargetRef.{key}"))
+    version = target.get("apiVersion", "")
+    if "/" not in version and target.get("kind") != "ReplicationController":
+        out.append(invalid_value("spec.scaleTargetRef.apiVersion", version, "apiVersion must specify API group"))
     return out
 
 

@@ -252,6 +252,8 @@ def mask(value: Any, values: dict[str, str]) -> Any:
                 out[key] = "<version>"
             elif key == "managedFields" and isinstance(item, list):
                 out[key] = sorted((mask(e, values) for e in item), key=lambda e: json.dumps(e, sort_keys=True))
+            elif key == "causes" and isinstance(item, list):
+                out[key] = sorted((mask(e, values) for e in item), key=lambda e: json.dumps(e, sort_keys=True))
             elif key in ("clusterIP",) and isinstance(item, str) and item not in ("", "None"):
                 out[key] = "<address>"
             elif key == "clusterIPs" and isinstance(item, list):
@@ -268,6 +270,7 @@ def mask(value: Any, values: dict[str, str]) -> Any:
         text = _SUFFIX.sub("<suffix>", text)
         text = re.sub(r"(Bad_)[bcdfghjklmnpqrstvwxz2456789]{5}", r"\1<suffix>", text)
         text = re.sub(r'(resourceVersion\\*":\\*")\d+', r"\1<version>", text)
+        text = re.sub(r":3\d{4}/", ":30000/", text)
         text = re.sub(r"in record \(\d+\)", "in record (<version>)", text)
         text = re.sub(r"\b10\.(0\.0|96\.\d+)\.\d+\b", "<address>", text)
         return re.sub(r"resource version: \d+( \(\d+\)|, current: \d+)?", "resource version: <version>", text)
