@@ -49,13 +49,13 @@ class Clock:
         self.at += seconds
 
 
-@pytest.fixture()
+@pytest.fixture
 def api() -> Iterator[Any]:
     with _load().FakeApi() as server:
         yield server
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(api: Any, tmp_path: Path) -> Run:
     """`run("get", "ks")` as a user would, with a clock that only sleeps move."""
     kubeconfig = api.kubeconfig(tmp_path / "kubeconfig")
@@ -105,11 +105,11 @@ def thing(
     return obj
 
 
-@pytest.fixture()
+@pytest.fixture
 def make() -> Callable[..., dict[str, Any]]:
     return thing
 
 
-@pytest.fixture()
+@pytest.fixture
 def cond() -> Callable[..., dict[str, Any]]:
     return condition

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture()
+@pytest.fixture
 def fleet(api: Any, tmp_path: Path, run: Any) -> dict[str, str]:
     """A kubeconfig whose contexts a and b are the server, and down is none."""
     path = tmp_path / "fleet"

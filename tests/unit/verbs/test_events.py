@@ -26,7 +26,7 @@ def at(stamp: str) -> dict[str, str]:
     return {"firstTimestamp": stamp, "lastTimestamp": stamp}
 
 
-@pytest.fixture()
+@pytest.fixture
 def events(api: Any) -> None:
     series = {"count": 4, "lastObservedTime": "2027-01-15T07:58:00.000000Z"}
     api.add(

@@ -39,7 +39,7 @@ class Hook:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
-@pytest.fixture()
+@pytest.fixture
 def hook() -> Iterator[Hook]:
     found = Hook()
     thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
