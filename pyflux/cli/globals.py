@@ -100,21 +100,32 @@ def apply(env: Env, call: Call) -> None:
     options.user = values["user"]
     options.timeout = values["timeout"] / 1e9
     env.verbose = values["verbose"]
+    if call.path[:1] == ("create",):
+        # flux neither follows the context nor checks the namespace here: its create has a check of its own instead
+        options.namespace = _own_namespace(env, call)
+        return
     options.namespace = _namespace(env, call)
     if not is_dns_label(options.namespace):
         raise UsageError(f'namespace must be a valid DNS label: "{options.namespace}"')
 
 
 def _namespace(env: Env, call: Call) -> str:
-    given: str = call.values["namespace"]
     if "namespace" in call.changed:
-        return given
+        return str(call.values["namespace"])
     if call.values["ns-follows-kube-context"] or env.environ.get("FLUX_NS_FOLLOWS_KUBE_CONTEXT"):
         from pyflux.kube.config import context_namespace
 
         found = context_namespace(env)
         if found:
             return found
+    return _own_namespace(env, call)
+
+
+def _own_namespace(env: Env, call: Call) -> str:
+    """The namespace of the flag, else of FLUX_SYSTEM_NAMESPACE."""
+    given: str = call.values["namespace"]
+    if "namespace" in call.changed:
+        return given
     chosen = env.environ.get("FLUX_SYSTEM_NAMESPACE", "")
     if chosen and not is_dns_label(chosen):
         env.log.warning(f' ignoring invalid FLUX_SYSTEM_NAMESPACE: "{chosen}"')

@@ -46,12 +46,12 @@ def _float(text: str) -> float:
 
 
 def split_csv(text: str) -> list[str]:
-    """One CSV record, as pflag reads a `strings` value; quotes may hold commas."""
+    """One CSV record, as pflag reads a `strings` value; quotes may hold commas. Raises ValueError."""
     if '"' not in text and "\n" not in text:
         return text.split(",") if text else []
-    import csv
+    from pyflux.cli.gocsv import read_record
 
-    return next(iter(csv.reader([text])), [])
+    return read_record(text)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -131,8 +131,10 @@ class Flags:
         try:
             value = convert(flag, text)
         except ValueError as why:
+            from pyflux.catalog.gotext import quote
+
             names = f"-{flag.short}, --{flag.name}" if flag.short else f"--{flag.name}"
-            raise UsageError(f'invalid argument "{text}" for "{names}" flag: {why}') from None
+            raise UsageError(f'invalid argument {quote(text)} for "{names}" flag: {why}') from None
         if flag.name in self.changed:
             if isinstance(value, list):
                 value = self.values[flag.name] + value

@@ -121,6 +121,6 @@ def _unready(env: Env, resource: Resource, obj: Obj) -> str:
     meta = obj["metadata"]
     within = format_duration(round(env.kube.timeout * 1e9))
     return (
-        f"{resource.kind} {meta['namespace']}/{meta['name']} is not ready after {within}: {message}; "
+        f"{resource.kind} {meta.get('namespace', '')}/{meta['name']} is not ready after {within}: {message}; "
         f"--timeout allows more time"
     )

@@ -73,7 +73,7 @@ def kubeconfig_ref(secret: str) -> Obj | None:
 
 
 def metadata(env: Env, name: str, labelled: dict[str, str]) -> Obj:
-    return {"name": name, "namespace": env.kube.namespace, **filled(labels=labelled)}
+    return {"name": name, **filled(namespace=env.kube.namespace, labels=labelled)}
 
 
 def manifest(kind: Kind, meta: Obj, spec: Obj) -> Obj:

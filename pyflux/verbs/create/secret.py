@@ -32,7 +32,7 @@ def _finish(env: Env, call: Call, obj: Obj, called: str, *, spaced: bool = True)
         env.log.generate(f"deploy key: {public}")
     upsert_secret(connect(env), obj)
     meta = obj["metadata"]
-    env.log.action(f"{called} secret '{meta['name']}' created in '{meta['namespace']}' namespace")
+    env.log.action(f"{called} secret '{meta['name']}' created in '{env.kube.namespace}' namespace")
 
 
 def _optional(path: str, failing: str) -> bytes:

@@ -154,7 +154,7 @@ def webhook_path(token: str, name: str, namespace: str) -> str:
 
 def receiver(meta: Obj, *, kind: str, token: str, hostname: str, email: str, audience: str) -> Obj:
     """A Receiver's token, with the address of its webhook; for the type gcr also what Google's tokens must say."""
-    address = f"https://{hostname}{webhook_path(token, meta['name'], meta['namespace'])}"
+    address = f"https://{hostname}{webhook_path(token, meta['name'], meta.get('namespace', ''))}"
     content = {"token": token}
     if kind == "gcr":
         content |= {"email": email, "audience": audience or address}

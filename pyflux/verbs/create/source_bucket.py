@@ -26,11 +26,11 @@ def build_spec(call: Call) -> Obj:
         "bucketName": call.str("bucket-name"),
         "endpoint": call.str("endpoint"),
         "interval": format_duration(call.duration("interval")),
+        **ignore_rules(call.strings("ignore-paths")),
         **filled(
             provider=call.str("provider"),
             insecure=call.bool("insecure"),
             region=call.str("region"),
-            ignore=ignore_rules(call.strings("ignore-paths")),
             timeout=fetch_timeout(call),
             secretRef=local_ref(call.str("secret-ref")),
             proxySecretRef=local_ref(call.str("proxy-secret-ref")),

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     Obj = dict[str, Any]
 
 
-def ignore_rules(paths: list[str]) -> str:
-    """The patterns as the API takes them: one a line."""
-    return "\n".join(paths)
+def ignore_rules(paths: list[str]) -> Obj:
+    """The part of a spec with the patterns, one a line; empty where none are given."""
+    return {"ignore": "\n".join(paths)} if paths else {}
 
 
 def fetch_timeout(call: Call) -> str | None:

@@ -62,10 +62,10 @@ def build_spec(call: Call) -> Obj:
     return {
         "url": call.str("url"),
         "interval": format_duration(call.duration("interval")),
+        **ignore_rules(call.strings("ignore-paths")),
         "ref": reference(call),
         **filled(
             recurseSubmodules=call.bool("recurse-submodules"),
-            ignore=ignore_rules(call.strings("ignore-paths")),
             sparseCheckout=call.strings("sparse-checkout-paths"),
             timeout=fetch_timeout(call),
             secretRef=local_ref(call.str("secret-ref")),

@@ -43,11 +43,11 @@ def build_spec(call: Call) -> Obj:
     return {
         "url": call.str("url"),
         "interval": format_duration(call.duration("interval")),
+        **ignore_rules(call.strings("ignore-paths")),
         "ref": filled(digest=call.str("digest"), semver=call.str("tag-semver"), tag=call.str("tag")),
         **filled(
             provider=call.str("provider"),
             insecure=call.bool("insecure"),
-            ignore=ignore_rules(call.strings("ignore-paths")),
             layerSelector=layer_selector(call.str("layer-selector")),
             timeout=fetch_timeout(call),
             serviceAccountName=call.str("service-account"),
