@@ -362,7 +362,7 @@ def _flux() -> str | None:
 
 @pytest.mark.skipif(_flux() is None, reason="no reference flux: set FLUX to its path")
 def test_says_and_leaves_what_flux_does(fresh_cluster: RealCluster) -> None:
-    """The same steps with both programs, one after the other on one fresh_cluster."""
+    """The same steps with both programs, one after the other on one cluster."""
     flux = _flux()
     assert flux is not None
     steps = [
