@@ -31,7 +31,9 @@ def spinner(env: Env, describe: Callable[[Sequence[T]], list[str]]) -> Iterator[
             lines = describe(pending)
             shown: list[Spinner | Text] = []
             for number, line in enumerate(lines[:_SHOWN]):
-                text = Text(line, no_wrap=True, overflow="ellipsis")
+                text = Text(line.replace("\n", " "))
+                # one line each, whatever the message: the mark and a blank stand before it
+                text.truncate(max(10, console.width - 3), overflow="ellipsis")
                 mark = marks.setdefault(number, Spinner("dots"))
                 mark.update(text=text)
                 shown.append(mark)

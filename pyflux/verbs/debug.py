@@ -11,6 +11,7 @@ from pyflux.catalog.shapes import shaped, shaped_list
 from pyflux.errors import KubeError, NotFound, PyfluxError, UsageError
 from pyflux.kube import connect
 from pyflux.ui.yamlout import dump
+from pyflux.verbs import targets
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,7 +64,7 @@ def _one_of(call: Call, *flags: str) -> None:
 
 def _read(env: Env, call: Call, kind: Kind) -> tuple[Client, Obj]:
     client = connect(env)
-    return client, client.get(kind.resource, call.args[0], env.kube.namespace)
+    return client, targets.fetch(client, kind, call.args[0], env.kube.namespace)
 
 
 def _show(env: Env, call: Call, kind: Kind, obj: Obj) -> None:

@@ -36,7 +36,7 @@ def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
 
 def _delete(env: Env, client: Client, kind: Kind, name: str, *, silent: bool) -> None:
     namespace = env.kube.namespace
-    client.get(kind.resource, name, namespace)
+    targets.fetch(client, kind, name, namespace)
     if not silent and not confirm(env, f"Are you sure you want to delete this {kind.human}"):
         raise PyfluxError("aborting")
     env.log.action(f"deleting {kind.human} {name} in {namespace} namespace")

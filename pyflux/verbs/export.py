@@ -7,6 +7,7 @@ from pyflux.catalog.shapes import shaped
 from pyflux.errors import KubeError, PyfluxError, Unreachable
 from pyflux.kube import connect
 from pyflux.ui.yamlout import dump
+from pyflux.verbs import targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def run(env: Env, call: Call) -> None:
     client = connect(env)
     namespace = env.kube.namespace
     if everything:
-        objects = client.list(kind.resource, namespace).items
+        objects = targets.listing(client, kind, namespace).items
         if not objects:
             raise PyfluxError(f"no objects found in {namespace} namespace")
     else:
-        objects = [client.get(kind.resource, call.args[0], namespace)]
+        objects = [targets.fetch(client, kind, call.args[0], namespace)]
     with_secrets = bool(call.values.get("with-credentials"))
     for obj in objects:
         write(env, exported(kind, obj))

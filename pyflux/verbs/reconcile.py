@@ -53,7 +53,7 @@ def run(env: Env, call: Call) -> None:
             raise PyfluxError("no objects found")
     else:
         names = targets.unique(call.args)
-        found = [client.get(kind.resource, name, env.kube.namespace) for name in names]
+        found = [targets.fetch(client, kind, name, env.kube.namespace) for name in names]
     work.several([(kind, obj) for obj in found])
 
 
@@ -72,7 +72,7 @@ def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
         work.one(wanted[0].kind, wanted[0].name, env.kube.namespace, with_source=work.with_source)
         return
     work.several(
-        [(target.kind, client.get(target.kind.resource, target.name, env.kube.namespace)) for target in wanted]
+        [(target.kind, targets.fetch(client, target.kind, target.name, env.kube.namespace)) for target in wanted]
     )
 
 
@@ -95,8 +95,7 @@ class Reconciliation:
 
     def one(self, kind: Kind, name: str, namespace: str, *, with_source: bool = False) -> None:
         """Reconciles one object, its sources first where asked, in flux's words. Raises PyfluxError."""
-        obj = self.client.get(kind.resource, name, namespace)
-        obj.setdefault("kind", kind.name)
+        obj = targets.fetch(self.client, kind, name, namespace)
         if kind.static or columns.is_oci_helm_repository(obj):
             self.env.log.success("reconciliation not supported by the object")
             return

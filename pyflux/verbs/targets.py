@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyflux.catalog import kinds
 from pyflux.catalog.columns import name as name_of
 from pyflux.catalog.columns import namespace as namespace_of
-from pyflux.errors import Invalid, PyfluxError, UsageError
+from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +65,31 @@ def listing(client: Client, kind: Kind, namespace: str, *, name: str = "", label
         return client.list(kind.resource, namespace, labels=labels, fields=fields, chunk=chunk)
     except Invalid as error:
         raise selector_error(error, labels) from None
+    except NoMatch as error:
+        raise explained(client, kind, error) from None
+
+
+def fetch(client: Client, kind: Kind, name: str, namespace: str) -> Obj:
+    """One object, its kind filled in. Raises NotFound, KubeError."""
+    try:
+        found = client.get(kind.resource, name, namespace)
+    except NoMatch as error:
+        raise explained(client, kind, error) from None
+    found.setdefault("kind", kind.name)
+    return found
+
+
+def explained(client: Client, kind: Kind, error: NoMatch) -> NoMatch:
+    """The same error, with a better way out where the cluster has the kind in a version of an older Flux."""
+    for version in kind.older:
+        served = f"{kind.group}/{version}"
+        try:
+            client.resource_for(served, kind.name)
+        except KubeError:
+            continue
+        hint = f"the cluster has it in {served}: its Flux is older; upgrade it with: pyflux install"
+        return NoMatch(error.message, status=error.status, reason=error.reason, hint=hint)
+    return error
 
 
 def check_labels(labels: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyflux.catalog import kinds
 from pyflux.errors import KubeError, NotFound, PyfluxError
 from pyflux.kube import connect
+from pyflux.verbs import targets
 
 if TYPE_CHECKING:
     from typing import Any
@@ -74,7 +75,7 @@ def run_kustomization(env: Env, call: Call) -> None:
     if not call.args:
         raise PyfluxError("kustomization name is required")
     client = connect(env)
-    obj = client.get(kinds.KUSTOMIZATION.resource, call.args[0], env.kube.namespace)
+    obj = targets.fetch(client, kinds.KUSTOMIZATION, call.args[0], env.kube.namespace)
     meta = obj["metadata"]
     root = Node(kinds.KUSTOMIZATION.name, kinds.KUSTOMIZATION.group, meta.get("namespace", ""), meta["name"])
     _fill(client, root, obj, compact=call.bool("compact"), above=frozenset())
@@ -83,7 +84,7 @@ def run_kustomization(env: Env, call: Call) -> None:
 
 def run_generator(env: Env, call: Call) -> None:
     """`tree artifact generator name`."""
-    obj = connect(env).get(kinds.ARTIFACT_GENERATOR.resource, call.args[0], env.kube.namespace)
+    obj = targets.fetch(connect(env), kinds.ARTIFACT_GENERATOR, call.args[0], env.kube.namespace)
     meta = obj["metadata"]
     root = Node(kinds.ARTIFACT_GENERATOR.name, kinds.ARTIFACT_GENERATOR.group, meta.get("namespace", ""), meta["name"])
     made = kinds.EXTERNAL_ARTIFACT

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyflux.catalog import kinds
+from pyflux.catalog.resources import Resource
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 HEADERS = {
@@ -259,3 +260,16 @@ def test_no_crds_and_no_server(api: Any, run: Any) -> None:
     down = run("get", "ks", "--server", "http://127.0.0.1:9")
     assert down.code == 1
     assert "cannot reach the Kubernetes API server" in down.err
+
+
+@pytest.mark.parametrize(
+    "argv", [["get", "ks"], ["export", "ks", "a"], ["reconcile", "ks", "a"], ["delete", "ks", "a", "-s"]], ids=" ".join
+)
+def test_an_older_flux_is_named(argv: list[str], api: Any, run: Any) -> None:
+    new = kinds.KUSTOMIZATION.resource
+    old = Resource(new.group, "v1beta2", new.plural, new.kind)
+    api.resources = [old if r.kind == "Kustomization" else r for r in api.resources]
+    found = run(*argv)
+    assert found.code == 1
+    assert 'no matches for kind "Kustomization" in version "kustomize.toolkit.fluxcd.io/v1"' in found.err
+    assert "the cluster has it in kustomize.toolkit.fluxcd.io/v1beta2: its Flux is older" in found.err
