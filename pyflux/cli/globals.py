@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from pyflux.cli.model import Flag
 from pyflux.env import Call, Env
 from pyflux.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 GLOBAL_FLAGS = (
     Flag("as", "string", "Username to act as: a user, or a service account as system:serviceaccount:NS:NAME"),
@@ -79,9 +86,13 @@ def is_dns_label(text: str) -> bool:
     return 0 < len(text) <= 63 and text[0] != "-" and text[-1] != "-" and _LABEL.issuperset(text)
 
 
-def apply(env: Env, call: Call) -> None:
-    """Moves the global flags' values into `env`. Raises UsageError for a bad namespace."""
-    options, values = env.kube, call.values
+def apply(env: Env, call: Call, shadowed: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Moves the global flags' values into `env`. Raises UsageError for a bad namespace.
+
+    `shadowed` has the values of global flags whose name the command uses for a flag of its own, as --token.
+    """
+    options = env.kube
+    values = {**call.values, **shadowed} if shadowed else call.values
     options.as_user = values["as"]
     options.as_groups = values["as-group"]
     options.as_uid = values["as-uid"]

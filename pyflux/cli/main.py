@@ -92,7 +92,7 @@ def execute(env: Env, found: Found) -> None:
     call = Call(found.path, args, found.flags.values, found.flags.changed)
     from pyflux.cli.globals import apply
 
-    apply(env, call)
+    apply(env, call, found.flags.shadowed)
     resolve(command.run)(env, call)
 
 

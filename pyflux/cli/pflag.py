@@ -117,9 +117,13 @@ class Flags:
         self.by_short: dict[str, Flag] = {}
         self.values: dict[str, Any] = {}
         self.changed: set[str] = set()
+        self.shadowed: dict[str, Any] = {}
+        """The defaults of flags that a command further down has replaced by its own of the same name."""
 
     def add(self, flags: Iterable[Flag]) -> None:
         for flag in flags:
+            if flag.name in self.by_name:
+                self.shadowed.setdefault(flag.name, self.values[flag.name])
             self.by_name[flag.name] = flag
             if flag.short:
                 self.by_short[flag.short] = flag
