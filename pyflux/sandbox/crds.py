@@ -111,6 +111,8 @@ def validate_definition(obj: Obj) -> list[Cause]:
         out.append(not_supported("spec.scope", spec.get("scope", ""), ["Cluster", "Namespaced"]))
     out += _names(names, "spec.names")
     out += _versions(spec)
+    if not (obj.get("status") or {}).get("storedVersions"):
+        out.append(invalid_value("status.storedVersions", None, "must have at least one stored version"))
     return out
 
 
@@ -146,9 +148,10 @@ def _versions(spec: Obj) -> list[Cause]:
         seen.add(name)
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
-            out.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
+            out.append(required(f"{path}.schema.openAPIV3Schema"))
         else:
-            out += _structural(schema, f"{path}.schema.openAPIV3Schema", root=True)
+            where = "spec.validation" if len(versions) == 1 else f"{path}.schema"
+            out += _structural(schema, f"{where}.openAPIV3Schema", root=True)
             out += _compile_rules(schema, f"{path}.schema.openAPIV3Schema")
         for j, column in enumerate(version.get("additionalPrinterColumns") or []):
             out += _column(column, f"{path}.additionalPrinterColumns[{j}]")
@@ -160,7 +163,21 @@ def _versions(spec: Obj) -> list[Cause]:
 
 
 def _shown(versions: list[Obj]) -> Any:
-    return versions
+    """Versions as Go prints them; their schemas are left out, as a single one's is."""
+    return [
+        {
+            "Name": v.get("name", ""),
+            "Served": bool(v.get("served")),
+            "Storage": bool(v.get("storage")),
+            "Deprecated": bool(v.get("deprecated")),
+            "DeprecationWarning": v.get("deprecationWarning"),
+            "Schema": None,
+            "Subresources": None,
+            "AdditionalPrinterColumns": None,
+            "SelectableFields": None,
+        }
+        for v in versions
+    ]
 
 
 def _column(column: Obj, path: str) -> list[Cause]:

@@ -40,9 +40,11 @@ def _subresources(kind: Kind) -> list[tuple[str, str, str, list[str]]]:
     if kind.resource == "/pods":
         out.append(("eviction", "Eviction", "policy/v1", ["create"]))
         out.append(("log", "Pod", "", ["get"]))
+    if kind.custom is not None and kind.has_status:
+        out.append(("status", kind.kind, "", read))
     if kind.has_scale:
         out.append(("scale", "Scale", "autoscaling/v1", read))
-    if kind.has_status:
+    if kind.custom is None and kind.has_status:
         out.append(("status", kind.kind, "", read))
     if kind.resource == "/serviceaccounts":
         out.append(("token", "TokenRequest", "authentication.k8s.io/v1", ["create"]))
@@ -120,7 +122,8 @@ def resource_list(registry: Registry, group: str, version: str) -> Obj | None:
     if not (kinds and kinds[0].custom):
         rows.sort(key=lambda r: r["name"])
     gv = f"{group}/{version}" if group else version
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": gv, "resources": rows}
+    head: Obj = {"kind": "APIResourceList"} if not group else {"kind": "APIResourceList", "apiVersion": "v1"}
+    return {**head, "groupVersion": gv, "resources": rows}
 
 
 def aggregated(registry: Registry, core: bool, version: str = "v2") -> Obj:

@@ -15,6 +15,7 @@ from pyflux.sandbox import objectmeta, strategy
 from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
 from pyflux.sandbox.objectmeta import get
+from pyflux.sandbox.podwarnings import pod_warnings
 from pyflux.sandbox.registry import Kind, Registry
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.schema.scalars import now
@@ -146,6 +147,7 @@ class Engine:
                     "already exists", "already exists, the server was not able to generate a unique name for the object"
                 )
             raise error
+        options.warnings += pod_warnings(kind, obj)
         strategy.allocate(self, kind, obj)
         return self._store(kind, None, obj, options)
 
@@ -216,10 +218,10 @@ class Engine:
             cause = invalid_value(
                 "metadata.resourceVersion", 0 if kind.custom is not None else "", "must be specified for an update"
             )
-            raise invalid(kind.qualified_kind, name, [cause])
+            raise invalid(kind.qualified if kind.custom is not None else kind.qualified_kind, name, [cause])
         if kind.custom is not None and subresource and not meta.get("resourceVersion"):
             cause = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-            raise invalid(kind.qualified_kind, name, [cause])
+            raise invalid(kind.qualified if kind.custom is not None else kind.qualified_kind, name, [cause])
         return self._update(kind, old, obj, options, subresource), False
 
     def _update(

@@ -36,22 +36,49 @@ class Attributes:
 
 def allowed(engine: Engine, user: User, wanted: Attributes) -> bool:
     """Whether some rule grants the request."""
+    return reason(engine, user, wanted) is not None
+
+
+def reason(engine: Engine, user: User, wanted: Attributes) -> str | None:
+    """Why the request is granted, in the server's words; None when it is not."""
     if "system:masters" in user.groups:
-        return True
-    return any(rule_allows(rule, wanted) for rule in rules_for(engine, user, wanted.namespace))
+        return ""
+    for rule, source in _granted(engine, user, wanted.namespace):
+        if rule_allows(rule, wanted):
+            return f"RBAC: allowed by {source}"
+    return None
 
 
 def rules_for(engine: Engine, user: User, namespace: str) -> Iterator[Obj]:
     """All rules that bind the user, cluster-wide and in the namespace."""
-    for record in engine.store.table(_R + "clusterrolebindings").select(None):
-        binding = record.load()
-        if any(_is(user, s, "") for s in binding.get("subjects") or []):
-            yield from _role_rules(engine, binding.get("roleRef") or {}, "")
-    if namespace:
-        for record in engine.store.table(_R + "rolebindings").select(namespace):
+    for rule, _ in _granted(engine, user, namespace):
+        yield rule
+
+
+def _granted(engine: Engine, user: User, namespace: str) -> Iterator[tuple[Obj, str]]:
+    for plural, kind, space in (
+        ("clusterrolebindings", "ClusterRoleBinding", ""),
+        ("rolebindings", "RoleBinding", namespace),
+    ):
+        if plural == "rolebindings" and not namespace:
+            return
+        for record in engine.store.table(_R + plural).select(space or None):
             binding = record.load()
-            if any(_is(user, s, namespace) for s in binding.get("subjects") or []):
-                yield from _role_rules(engine, binding.get("roleRef") or {}, namespace)
+            subject = next((s for s in binding.get("subjects") or [] if _is(user, s, space)), None)
+            if subject is None:
+                continue
+            reference = binding.get("roleRef") or {}
+            name = f"{record.name}/{space}" if space else record.name
+            source = f'{kind} "{name}" of {reference.get("kind")} "{reference.get("name")}" to {_shown(subject, space)}'
+            for rule in _role_rules(engine, reference, space):
+                yield rule, source
+
+
+def _shown(subject: Obj, namespace: str) -> str:
+    name = subject.get("name")
+    if subject.get("kind") == "ServiceAccount":
+        name = f"{name}/{subject.get('namespace') or namespace}"
+    return f'{subject.get("kind")} "{name}"'
 
 
 def _is(user: User, subject: Obj, namespace: str) -> bool:

@@ -68,6 +68,8 @@ def parse_labels(text: str) -> list[Requirement]:
 
 
 def _clause(tokens: list[str], i: int) -> tuple[Requirement, int]:
+    if tokens[i] in ("=", "==", "!=", ",", "(", ")", "<", ">"):
+        raise ApiError(400, f"found '{tokens[i]}', expected: !, identifier, or 'end of string'")
     if tokens[i] == "!":
         if i + 1 >= len(tokens):
             raise _bad("found '', expected: identifier")
@@ -98,7 +100,7 @@ def _set_clause(key: str, operator: str, tokens: list[str], i: int) -> tuple[Req
             values.append(tokens[i])
         i += 1
     if i >= len(tokens):
-        raise _bad("found '', expected: ',' or ')'")
+        raise _bad("found '', expected: ',', ')' or identifier")
     return Requirement(key, operator, tuple(values)), i + 1
 
 
@@ -203,13 +205,12 @@ def parse_fields(
                 name, value = part.split(operator, 1)
                 break
         else:
-            raise ApiError(
-                400,
-                f'Unable to find "{part}" that match label selector "", field selector "{text}": invalid field selector: "{part}"; can\'t understand "{part}"',
-            )
+            raise ApiError(400, f"invalid selector: '{part}'; can't understand '{part}'")
         if name not in known:
-            what = "field label not supported: " + name
-            raise ApiError(400, what)
+            text = f"field label not supported: {name}"
+            if resource not in FIELDS and not custom:
+                text = f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+            raise ApiError(400, text)
         out.append((known[name], operator != "!=", value.replace("\\,", ",").replace("\\=", "=")))
     return out
 

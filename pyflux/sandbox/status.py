@@ -146,7 +146,8 @@ class Cause:
     kind: str
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """A value as it is quoted in a message."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if value is None:
@@ -165,12 +166,12 @@ def required(field: str, text: str = "") -> Cause:
 
 def invalid_value(field: str, value: Any, text: str) -> Cause:
     """A value is malformed."""
-    return Cause(field, f"Invalid value: {_show(value)}: {text}", "FieldValueInvalid")
+    return Cause(field, f"Invalid value: {show(value)}: {text}", "FieldValueInvalid")
 
 
 def not_supported(field: str, value: Any, allowed: list[str]) -> Cause:
     """A value is not one of the allowed ones."""
-    text = f"Unsupported value: {_show(value)}"
+    text = f"Unsupported value: {show(value)}"
     if allowed:
         text += ": supported values: " + ", ".join(f'"{a}"' for a in allowed)
     return Cause(field, text, "FieldValueNotSupported")
@@ -178,7 +179,7 @@ def not_supported(field: str, value: Any, allowed: list[str]) -> Cause:
 
 def duplicate(field: str, value: Any) -> Cause:
     """A value repeats one that must be unique."""
-    return Cause(field, f"Duplicate value: {_show(value)}", "FieldValueDuplicate")
+    return Cause(field, f"Duplicate value: {show(value)}", "FieldValueDuplicate")
 
 
 def forbidden_field(field: str, text: str) -> Cause:
@@ -188,7 +189,7 @@ def forbidden_field(field: str, text: str) -> Cause:
 
 def type_invalid(field: str, value: Any, text: str) -> Cause:
     """A value of the wrong JSON type."""
-    return Cause(field, f"Invalid value: {_show(value)}: {text}", "FieldValueTypeInvalid")
+    return Cause(field, f"Invalid value: {show(value)}: {text}", "FieldValueTypeInvalid")
 
 
 def too_long(field: str, text: str) -> Cause:

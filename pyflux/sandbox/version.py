@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+
+_MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}
+
 VERSION = {
     "major": "1",
     "minor": "36",
@@ -11,9 +16,9 @@ VERSION = {
     "minCompatibilityMinor": "35",
     "gitVersion": "v1.36.3",
     "gitCommit": "",
-    "gitTreeState": "clean",
+    "gitTreeState": "",
     "buildDate": "1970-01-01T00:00:00Z",
     "goVersion": "",
-    "compiler": "",
-    "platform": "",
+    "compiler": "gc",
+    "platform": f"{sys.platform}/{_MACHINE.get(platform.machine(), platform.machine())}",
 }

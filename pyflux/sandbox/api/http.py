@@ -120,11 +120,19 @@ def load_json(body: bytes, strict: bool, kind: str = "") -> Obj:
 
 
 def _unreadable(body: bytes, why: str, kind: str) -> ApiError:
-    shown = body.decode(errors="replace") if body[:1] == b"{" else body[:30].hex()
     text = f"couldn't get version/kind; json parse error: {why}"
     if kind:
-        text = f"the object provided is unrecognized (must be of type {kind}): {text} ({shown[:30] or '<empty>'})"
+        text = f"the object provided is unrecognized (must be of type {kind}): {text} ({summary(body)})"
     return ApiError(400, text)
+
+
+def summary(body: bytes) -> str:
+    """The start of a body as error messages show it."""
+    if not body:
+        return "<empty>"
+    short = body[:30]
+    text = short.decode(errors="replace") if body[:1] == b"{" else short.hex()
+    return text + " ..." if len(body) > 30 else text
 
 
 def go_error(body: bytes, error: orjson.JSONDecodeError) -> str:

@@ -10,7 +10,17 @@ import orjson
 
 from pyflux.sandbox import tables
 from pyflux.sandbox.api import watching
-from pyflux.sandbox.api.http import JSON, PROTOBUF, Request, Response, json_response, load_json, load_yaml
+from pyflux.sandbox.api.http import (
+    JSON,
+    PROTOBUF,
+    Request,
+    Response,
+    go_error,
+    json_response,
+    load_json,
+    load_yaml,
+    summary,
+)
 from pyflux.sandbox.body import converting, no_kind
 from pyflux.sandbox.engine import Engine, Options
 from pyflux.sandbox.patch import json_patch, merge_patch, strategic
@@ -22,6 +32,7 @@ from pyflux.sandbox.status import (
     bad_request,
     forbidden_field,
     invalid,
+    invalid_value,
     not_supported,
     required,
 )
@@ -144,9 +155,14 @@ class Resources:
     async def _list_or_watch(self, target: Target, request: Request) -> Response:
         chosen = watching.make_filter(self.engine, target.kind, target.namespace, request, target.name)
         if request.flag("watch"):
-            if request.one("sendInitialEvents") == "true" and request.one("resourceVersionMatch") != "NotOlderThan":
-                text = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-                cause = forbidden_field("resourceVersionMatch", text)
+            match, initial = request.one("resourceVersionMatch"), request.one("sendInitialEvents")
+            why = ""
+            if initial and match != "NotOlderThan":
+                why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            elif match and not initial:
+                why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            if why:
+                cause = forbidden_field("resourceVersionMatch", why)
                 raise invalid(Qualified("meta.k8s.io", "ListOptions"), "", [cause])
             watch = watching.Watch(self.engine, target.kind, chosen, request)
             return Response(stream=watch.stream())
@@ -156,25 +172,27 @@ class Resources:
         """POST to a collection."""
         options = options_of(request)
         obj = read_object(request, options.field_validation != "Ignore", target.kind.kind)
-        self._check_kind(target.kind, obj)
+        self._check_kind(target.kind, obj, request.body)
         namespace = target.namespace or ""
         if target.kind.namespaced and not namespace:
             raise bad_request("an empty namespace may not be set during creation")
         made = self.engine.create(target.kind, namespace, obj, options)
         return await self.respond(target.kind, made, request, 201)
 
-    def _check_kind(self, kind: Kind, obj: Obj) -> None:
+    def _check_kind(self, kind: Kind, obj: Obj, body: bytes) -> None:
         given_version, given_kind = obj.get("apiVersion"), obj.get("kind")
         if kind.custom is not None:
             if not given_kind or not given_version:
                 missing = "Kind" if not given_kind else "apiVersion"
-                text = f"Object '{missing}' is missing in '{json.dumps(obj, separators=(',', ':'))}'"
-                raise bad_request(text)
-            if given_kind != kind.kind:
+                text = body.decode(errors="replace")
                 raise bad_request(
-                    f'{given_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-                    f"converting ({given_version}.{given_kind}) to ({kind.api_version}.{kind.kind}): unknown conversion"
+                    f"the object provided is unrecognized (must be of type {kind.kind}): Object '{missing}' is missing "
+                    f"in '{text}' ({summary(body)})"
                 )
+            if given_kind != kind.kind:
+                name = (obj.get("metadata") or {}).get("name", "")
+                cause = invalid_value("kind", given_kind, f"must be {kind.kind}")
+                raise invalid(Qualified(kind.group, given_kind), name, [cause])
         elif given_version and self._unknown(given_version, given_kind or kind.kind):
             short = given_version.split("/")[-1]
             raise bad_request(f'{given_kind} in version "{short}" cannot be handled as a {kind.kind}: {no_kind(obj)}')
@@ -197,7 +215,7 @@ class Resources:
         """PUT of an object."""
         options = options_of(request)
         obj = read_object(request, options.field_validation != "Ignore", target.kind.kind)
-        self._check_kind(target.kind, obj)
+        self._check_kind(target.kind, obj, request.body)
         made, new = self.engine.update(
             target.kind, target.namespace or "", target.name, obj, options, target.subresource
         )
@@ -306,8 +324,6 @@ def _listed(kind: Kind) -> list[str]:
 
 
 def _patch_body(body: bytes, media: str) -> Any:
-    from pyflux.sandbox.api.http import go_error
-
     try:
         made = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -316,7 +332,8 @@ def _patch_body(body: bytes, media: str) -> Any:
     if not isinstance(made, wanted):
         name = {list: "array", dict: "object", str: "string"}.get(type(made), "number")
         go_type = "[]handlers.jsonPatchOp" if wanted is list else "map[string]interface {}"
-        raise bad_request(f"error decoding patch: json: cannot unmarshal {name} into Go value of type {go_type}")
+        head = "" if media.startswith("application/strategic") else "error decoding patch: "
+        raise bad_request(f"{head}json: cannot unmarshal {name} into Go value of type {go_type}")
     return made
 
 

@@ -25,8 +25,11 @@ def _wanted(spec: Obj) -> rbac.Attributes:
 
 
 def _decide(engine: Engine, user: User, obj: Obj) -> Obj:
-    granted = rbac.allowed(engine, user, _wanted(obj.get("spec") or {}))
-    return {**obj, "status": {"allowed": granted}}
+    why = rbac.reason(engine, user, _wanted(obj.get("spec") or {}))
+    status: Obj = {"allowed": why is not None}
+    if why:
+        status["reason"] = why
+    return {**obj, "status": status}
 
 
 def self_subject_access(engine: Engine, user: User, obj: Obj) -> Obj:

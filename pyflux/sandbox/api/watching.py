@@ -19,7 +19,7 @@ from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.status import ApiError, Obj, expired
-from pyflux.sandbox.storage import Event, Record, Table
+from pyflux.sandbox.storage import Event, Record, Table, make_record
 
 BOOKMARK_SECONDS = 10.0
 QUEUE = 20000
@@ -92,6 +92,15 @@ def partial(engine: Engine, kind: Kind, record: Record) -> Obj:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": record.load()["metadata"]}
 
 
+def number(request: Request, name: str) -> int:
+    """A numeric query parameter, 0 when it is not given; ApiError 400 for anything else."""
+    text = request.one(name)
+    try:
+        return int(text or 0)
+    except ValueError:
+        raise ApiError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
 def _version(request: Request, name: str = "resourceVersion") -> int:
     text = request.one(name)
     if not text:
@@ -99,7 +108,9 @@ def _version(request: Request, name: str = "resourceVersion") -> int:
     try:
         return int(text)
     except ValueError:
-        raise ApiError(400, f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax') from None
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        text = f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}'
+        raise ApiError(400, text) from None
 
 
 def _token(version: int, record: Record) -> str:
@@ -114,15 +125,18 @@ def _start(token: str) -> tuple[int, str, str]:
         space, _, name = raw["start"].rstrip("\0").rpartition("/")
         return int(raw["rv"]), space, name
     except (ValueError, KeyError, TypeError):
-        raise ApiError(400, "continue key is not valid: illegal base64 data") from None
+        raise ApiError(
+            400, "invalid continue token: continue key is not valid: illegal base64 data at input byte 4"
+        ) from None
 
 
 def select(engine: Engine, chosen: Filter, request: Request) -> tuple[list[Record], Obj]:
     """The records of a list and the list's metadata."""
+    table_wanted = "as=Table" in request.headers.get("accept", "")
     table = engine.store.table(chosen.kind.resource)
     version = engine.store.version
     asked = _version(request)
-    limit = int(request.one("limit") or 0)
+    limit = max(number(request, "limit"), 0)
     if asked > version:
         raise _too_large(asked, version)
     if request.one("resourceVersionMatch") == "Exact" and asked != version and asked < table.oldest:
@@ -135,6 +149,8 @@ def select(engine: Engine, chosen: Filter, request: Request) -> tuple[list[Recor
             raise _token_expired()
         records = [r for r in records if (r.namespace, r.name) > (space, name)]
     meta: Obj = {"resourceVersion": str(version)}
+    if chosen.kind.custom is not None and not table_wanted:
+        meta["continue"] = ""
     if limit and len(records) > limit:
         meta["continue"] = _token(version, records[limit - 1])
         if not chosen.labels and not chosen.fields:
@@ -212,7 +228,7 @@ class Watch:
         self.encode = item_encoder(engine, kind, False)
         self.include = request.one("includeObject", "Metadata")
         self.first_row = True
-        seconds = int(request.one("timeoutSeconds") or 0)
+        seconds = number(request, "timeoutSeconds")
         self.deadline = time.monotonic() + (seconds or 1800 * (1 + random.random()))  # noqa: S311 - a spread
         self.version = _version(request)
 
@@ -306,8 +322,9 @@ class Watch:
             return self._encode("DELETED", event.record, event)
         if now:
             return self._encode("MODIFIED" if before else "ADDED", event.record, event)
-        if before:
-            return self._encode("DELETED", event.record, None)
+        if before and event.previous is not None:
+            # What leaves the selection is sent as it last was in it, at the version at which it left.
+            return self._encode("DELETED", make_record(event.previous.load(), event.version), None)
         return b""
 
     def _encode(self, kind: str, record: Record, event: Event | None) -> bytes:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyflux.sandbox.status import Cause, Obj
+from pyflux.sandbox.status import Cause, Obj, show
 
 _RESERVED = [
     "true",
@@ -57,8 +57,9 @@ class Rule:
         expression = raw.get("messageExpression")
         self.message_program = compile_rule(expression) if expression else None
 
-    def check(self, value: Any, old: Any, path: str, kind: str) -> Cause | None:
+    def check(self, value: Any, old: Any, path: str) -> Cause | None:
         """The error of a value that breaks the rule, or None."""
+        shown = "" if isinstance(value, (dict, list)) else show(value) + ": "
         if self.escaped:
             value, old = _escape(value), _escape(old)
         data = {"self": value}
@@ -68,14 +69,14 @@ class Rule:
             outcome = self.program.eval(data=data)
             result = outcome.value()
         except (RuntimeError, TypeError, ValueError) as error:
-            return self._error(path, kind, f"rule evaluation error: {self.text} evaluation error: {error}")
+            return self._error(path, shown, f"rule evaluation error: {self.text} evaluation error: {error}")
         if result is True:
             return None
         if result is False:
-            return self._failed(data, path, kind)
-        return self._error(path, kind, f"rule evaluation error: {result}")
+            return self._failed(data, path, shown)
+        return self._error(path, shown, f"rule evaluation error: {result}")
 
-    def _failed(self, data: Obj, path: str, kind: str) -> Cause:
+    def _failed(self, data: Obj, path: str, shown: str) -> Cause:
         text = self.raw.get("message") or f"failed rule: {self.text.strip()}"
         if self.message_program is not None:
             try:
@@ -86,15 +87,15 @@ class Rule:
                 pass
         if self.raw.get("fieldPath"):
             path += self.raw["fieldPath"]
-        return self._error(path, kind, text)
+        return self._error(path, shown, text)
 
-    def _error(self, path: str, kind: str, text: str) -> Cause:
+    def _error(self, path: str, shown: str, text: str) -> Cause:
         reason = self.raw.get("reason") or "FieldValueInvalid"
         where = path or "<nil>"
         head = _REASONS.get(reason, "Invalid value")
         if reason in ("FieldValueRequired", "FieldValueForbidden"):
             return Cause(where, f"{head}: {text}", reason)
-        return Cause(where, f'{head}: "{kind}": {text}', reason)
+        return Cause(where, f"{head}: {shown}{text}", reason)
 
 
 def _escape(value: Any) -> Any:
@@ -244,7 +245,7 @@ class Tree:
         for rule in self.rules:
             if rule.uses_old and old is None:
                 continue
-            found = rule.check(value, old, path, self.kind)
+            found = rule.check(value, old, path)
             if found is not None:
                 out.append(found)
         if isinstance(value, dict):

@@ -62,10 +62,11 @@ def validate(schema: Obj, value: Any, path: str = "") -> list[Cause]:
 def _node(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
     if value is None and schema.get("nullable"):
         return
-    if not _type(schema, value, path, out):
-        return
+    fits = _type(schema, value, path, out)
     if "enum" in schema and not any(same_value(value, e) for e in schema["enum"]):
         out.append(not_supported(path, value, [e if isinstance(e, str) else json.dumps(e) for e in schema["enum"]]))
+    if not fits:
+        return
     if isinstance(value, str):
         _string(schema, value, path, out)
     elif isinstance(value, bool):
@@ -111,7 +112,7 @@ def _string(schema: Obj, value: str, path: str, out: list[Cause]) -> None:
             out.append(invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'"))
     form = schema.get("format")
     if form and not _format(form, value):
-        out.append(invalid_value(path, value, f'{path} in body must be of type {form}: "{value}"'))
+        out.append(type_invalid(path, value, f'{path} in body must be of type {form}: "{value}"'))
 
 
 def _format(form: str, value: str) -> bool:

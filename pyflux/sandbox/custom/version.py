@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from pyflux.sandbox.custom import structural, types
 from pyflux.sandbox.custom.rules import Tree
 from pyflux.sandbox.custom.validate import validate
+from pyflux.sandbox.patch.strategic import go_map
 from pyflux.sandbox.schema.decode import DecodeError
 from pyflux.sandbox.schema.model import Schema
-from pyflux.sandbox.status import Cause, Obj, bad_request
+from pyflux.sandbox.status import Cause, Obj, bad_request, invalid_value
 
+_BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported", "FieldValueTooLong",
+             "FieldValueTooMany")  # fmt: skip
+_UNCHECKED = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to "
+    "complete validation"
+)
 log = logging.getLogger("sandbox")
 
 
@@ -61,7 +69,7 @@ class CustomVersion:
             return obj, []
         made = copy.deepcopy({k: v for k, v in obj.items() if k != "metadata"})
         if self.openapi is not None:
-            unknown = [*structural.prune(self.openapi, made), *unknown]
+            unknown = [*unknown, *structural.prune(self.openapi, made)]
             structural.apply_defaults(self.openapi, made)
         made["metadata"] = meta
         return made, unknown
@@ -69,18 +77,47 @@ class CustomVersion:
     def validate(self, obj: Obj, old: Obj | None, status_only: bool = False) -> list[Cause]:
         """Errors by schema and rules; unchanged parts of an old object are not held against a change."""
         if self.openapi is None:
-            return []
+            return self._scale_errors(obj)
         body = _with_metadata(obj)
         causes = validate(self.openapi, body)
         if old is not None and causes:
             before = {(c.field, c.text) for c in validate(self.openapi, _with_metadata(old))}
             causes = [c for c in causes if (c.field, c.text) not in before or _at(obj, c.field) != _at(old, c.field)]
-        if causes or self.rules is None:
+        if status_only:
+            # The server checks a status by itself, and names its fields from there.
+            causes = [replace(c, text=c.text.replace(" status.", " ", 1)) for c in causes]
+        blocked = any(c.kind in _BLOCKING for c in causes)
+        causes += self._scale_errors(obj)
+        if self.rules is None:
             return causes
+        if blocked:
+            return [*causes, invalid_value("<nil>", None, _UNCHECKED)]
         found = self.rules.check(body, _with_metadata(old) if old is not None else None)
         if old is not None and found:
             found = [c for c in found if _at(obj, c.field) != _at(old, c.field)]
-        return found
+        return causes + found
+
+    def _scale_errors(self, obj: Obj) -> list[Cause]:
+        """The replica counts that the scale subresource reads must be counts."""
+        out: list[Cause] = []
+        scale = (self.spec.get("subresources") or {}).get("scale") or {}
+        for key in ("specReplicasPath", "statusReplicasPath"):
+            path = scale.get(key, "")
+            value = _at(obj, path.lstrip(".")) if path else None
+            parent = _at(obj, path.lstrip(".").rpartition(".")[0]) if path.count(".") > 1 else None
+            if parent is not None and not isinstance(parent, dict):
+                text = f"{path} accessor error: {go_map(parent)} is of the type []interface {{}}, expected map[string]interface{{}}"
+                out.append(invalid_value(path, 0, text))
+                continue
+            if value is None or (type(value) is int and value >= 0):
+                continue
+            if type(value) is int:
+                out.append(invalid_value(path, value, "should be a non-negative integer"))
+            else:
+                kind = {bool: "bool", float: "float64", str: "string"}.get(type(value), type(value).__name__)
+                text = f"{path} accessor error: {value} is of the type {kind}, expected int64"
+                out.append(invalid_value(path, 0, text))
+        return out
 
 
 def _with_metadata(obj: Obj) -> Obj:

@@ -149,7 +149,11 @@ class Manager:
         managers = _live_or_new(before, new, bool(self.subresource))
         if not managers and live is not None and live.get("metadata", {}).get("uid"):
             return []
-        after = self._update(_without_managed(before), _without_managed(new), managers, name)
+        try:
+            after = self._update(_without_managed(before), _without_managed(new), managers, name)
+        except (typed.TypedError, AttributeError, TypeError):
+            # The object does not fit its schema: validation will say so.
+            return []
         return encode(self._cap(after))
 
     def _update(self, live: Obj, new: Obj, managers: Managers, name: str) -> Managers:
@@ -159,7 +163,14 @@ class Manager:
         mine = union(diff.modified, diff.added)
         mine = difference(without_prefixes(mine, self.reset), STRIP)
         if mine:
-            entry = Entry(name or "unknown", "Update", self.api_version, self.subresource, mine, now())
+            entry = Entry(
+                name or "unknown",
+                "Update",
+                self.api_version,
+                self.subresource,
+                mine,
+                None if self.subresource == "scale" else now(),
+            )
             old = managers.get(entry.key())
             if old is not None:
                 entry.fields = union(mine, old.fields)

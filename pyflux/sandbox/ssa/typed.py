@@ -416,11 +416,12 @@ def _go_type(value: Any) -> str:
 
 def _check_scalar(kind: str, value: Any, path: str) -> None:
     got = _go_type(value)
+    shown = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
     if kind in ("int32", "int64", "double"):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypedError(f"{path}: expected numeric (int or float), got {got}")
     elif kind == "bool":
         if not isinstance(value, bool):
-            raise TypedError(f"{path}: expected boolean, got {got}")
+            raise TypedError(f"{path}: expected boolean, got {shown}")
     elif kind == "string" and not isinstance(value, str):
-        raise TypedError(f"{path}: expected string, got {got}")
+        raise TypedError(f"{path}: expected string, got {shown}")

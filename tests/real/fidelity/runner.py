@@ -246,6 +246,8 @@ def mask(value: Any, values: dict[str, str]) -> Any:
         out = {}
         if value.get("kind") == "Table":
             # What the columns mean is said in other words.
+            for row in value.get("rows") or []:
+                row["cells"] = ["<age>" if re.fullmatch(r"\d+s", str(c)) else c for c in row["cells"]]
             value["columnDefinitions"] = [{**c, "description": ""} for c in value.get("columnDefinitions") or []]
         for key, item in value.items():
             if key in ("resourceVersion", "continue") and isinstance(item, str) and item:

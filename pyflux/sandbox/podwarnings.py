@@ -1,0 +1,45 @@
+"""Warnings that the API server gives for pod templates that will not do what they seem to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyflux.sandbox.objectmeta import get
+from pyflux.sandbox.registry import Kind
+from pyflux.sandbox.status import Obj
+
+_SPECS = {
+    "/pods": ("spec",),
+    "apps/deployments": ("spec", "template", "spec"),
+    "apps/replicasets": ("spec", "template", "spec"),
+    "apps/statefulsets": ("spec", "template", "spec"),
+    "apps/daemonsets": ("spec", "template", "spec"),
+    "batch/jobs": ("spec", "template", "spec"),
+    "batch/cronjobs": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+_NULL = "a null labelSelector results in matching no pod"
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def pod_warnings(kind: Kind, obj: Obj) -> list[str]:
+    """The warnings for an object that holds a pod's spec."""
+    path = _SPECS.get(kind.resource)
+    spec: Any = get(obj, *path) if path else None
+    if not isinstance(spec, dict) or path is None:
+        return []
+    where = ".".join(path)
+    out = []
+    for i, constraint in enumerate(spec.get("topologySpreadConstraints") or []):
+        if "labelSelector" not in constraint:
+            out.append(f"{where}.topologySpreadConstraints[{i}].labelSelector: {_NULL}")
+    for name in ("podAffinity", "podAntiAffinity"):
+        affinity = get(spec, "affinity", name) or {}
+        for i, term in enumerate(affinity.get(_REQUIRED) or []):
+            if "labelSelector" not in term:
+                out.append(f"{where}.affinity.{name}.{_REQUIRED}[{i}].labelSelector: {_NULL}")
+        for i, weighted in enumerate(affinity.get(_PREFERRED) or []):
+            if "labelSelector" not in (weighted.get("podAffinityTerm") or {}):
+                text = f"{where}.affinity.{name}.{_PREFERRED}[{i}].podAffinityTerm.labelSelector: {_NULL}"
+                out.append(text)
+    return out
