@@ -25,7 +25,7 @@ if __package__ in (None, ""):  # run as a script: make the tests importable as t
 
 from tests.real.gitrepos import BareRepository, git_environment
 from tests.real.pki import write_serving_pair
-from tests.real.processes import temporary_folder
+from tests.real.processes import remove_folder, temporary_folder
 
 _TIMEOUT_SECONDS = 120
 
@@ -148,6 +148,7 @@ class GitHTTPServer:
         port: int = 0,
     ) -> None:
         self.root = root or temporary_folder("pyflux-git-")
+        self._own_folders = [] if root else [self.root]
         self._http = _Server(("127.0.0.1", port), _Handler)
         self._http.root = self.root
         self._http.requests = []
@@ -156,6 +157,7 @@ class GitHTTPServer:
         self.ca: Path | None = None
         if tls:
             folder = temporary_folder("pyflux-git-tls-")
+            self._own_folders.append(folder)
             write_serving_pair(folder)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
@@ -179,10 +181,12 @@ class GitHTTPServer:
         return f"{self.url}/{quote(name)}.git"
 
     def stop(self) -> None:
-        """Stop serving; the repositories stay."""
+        """Stop serving; repositories in a folder of the caller's stay."""
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(5)
+        for folder in self._own_folders:
+            remove_folder(folder)
 
     def __enter__(self) -> Self:
         return self
