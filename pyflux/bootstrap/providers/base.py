@@ -150,6 +150,10 @@ class Host(ABC):
     def identity(self) -> list[Finding]:
         """What the token is, and whether its scopes are enough. Changes nothing."""
 
+    def push_rule(self) -> Finding | None:
+        """Whether the branch takes pushes; None where it is not there or the service does not say."""
+        return None
+
     def can_create(self) -> list[Finding]:
         """Whether the missing repository could be made; nothing where the service does not say."""
         return []
@@ -162,6 +166,14 @@ def check_owner(target: Target, login: str, what: str) -> None:
             f"{what}: the specified owner '{target.owner}' doesn't match the identity associated with the given token",
             hint=f"the token belongs to {login}; leave --personal out for an organization or group",
         )
+
+
+def branch_finding(branch: str, protected: bool, can_push: bool) -> Finding:
+    """What to say of a branch's protection."""
+    if can_push:
+        return Finding(True, f"the branch {branch} takes pushes of the token's user")
+    why = "is protected" if protected else "takes no pushes of the token's user"
+    return Finding(False, f"the branch {branch} {why}", "pass --pull-request, or allow the push")
 
 
 def host_of(hostname: str) -> str:

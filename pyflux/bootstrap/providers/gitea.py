@@ -6,7 +6,16 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pyflux.bootstrap.providers.base import DeployKey, Finding, Host, Repository, Target, check_owner, web_base
+from pyflux.bootstrap.providers.base import (
+    DeployKey,
+    Finding,
+    Host,
+    Repository,
+    Target,
+    branch_finding,
+    check_owner,
+    web_base,
+)
 from pyflux.bootstrap.providers.rest import Rest
 
 if TYPE_CHECKING:
@@ -109,6 +118,14 @@ class Gitea(Host):
 
     def identity(self) -> list[Finding]:
         return [Finding(True, f"the token belongs to {self._user().get('login')}")]
+
+    def push_rule(self) -> Finding | None:
+        branch = self.target.branch
+        path = f"{self._path}/branches/{quote(branch)}"
+        data = self.rest.call("GET", path, what=f"looking up the branch {branch}", absent=True).data or {}
+        if "user_can_push" not in data:
+            return None
+        return branch_finding(branch, bool(data.get("protected")), bool(data["user_can_push"]))
 
     def can_create(self) -> list[Finding]:
         if self.target.personal:

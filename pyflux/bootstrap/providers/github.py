@@ -164,6 +164,15 @@ class GitHub(Host):
                 findings.append(Finding(False, f"the token lacks the scope {scope}", "add it at the token's page"))
         return findings
 
+    def push_rule(self) -> Finding | None:
+        branch = self.target.branch
+        path = f"{self._path}/branches/{quote(branch, safe='')}"
+        data = self.rest.call("GET", path, what=f"looking up the branch {branch}", absent=True).data or {}
+        if not data.get("protected"):
+            return None
+        # whether the rules let this token through GitHub tells to administrators only
+        return Finding(True, f"the branch {branch} is protected: where a push is refused, pass --pull-request")
+
     def can_create(self) -> list[Finding]:
         owner = self.target.owner
         if self.target.personal:

@@ -6,7 +6,16 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pyflux.bootstrap.providers.base import DeployKey, Finding, Host, Repository, Target, check_owner, web_base
+from pyflux.bootstrap.providers.base import (
+    DeployKey,
+    Finding,
+    Host,
+    Repository,
+    Target,
+    branch_finding,
+    check_owner,
+    web_base,
+)
 from pyflux.bootstrap.providers.rest import ApiError, Rest
 
 if TYPE_CHECKING:
@@ -162,6 +171,14 @@ class GitLab(Host):
         if "api" in scopes:
             return [*findings, Finding(True, "the token has the scope api")]
         return [*findings, Finding(False, "the token lacks the scope api", "make a token with the scope api")]
+
+    def push_rule(self) -> Finding | None:
+        branch = self.target.branch
+        path = f"{self._path}/repository/branches/{quote(branch, safe='')}"
+        data = self.rest.call("GET", path, what=f"looking up the branch {branch}", absent=True).data or {}
+        if "can_push" not in data:
+            return None
+        return branch_finding(branch, bool(data.get("protected")), bool(data["can_push"]))
 
     def can_create(self) -> list[Finding]:
         if self.target.personal:

@@ -149,12 +149,15 @@ def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: C
         findings.attempt("pushing to the repository", push)
 
 
-def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool) -> None:
-    """The checks for a hosting service. Raises SilentExit when something is missing."""
+def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool, proposed: bool) -> None:
+    """The checks for a hosting service. Raises SilentExit when something is missing.
+
+    `key`: a deploy key will be registered; `proposed`: the manifests go into a pull request.
+    """
     findings = Findings(env)
     env.log.action(f"checking {host.title} at {host.domain}")
     try:
-        _check_host(findings, host, key=key)
+        _check_host(findings, host, key=key, proposed=proposed)
         wanted = plan()
     except PyfluxError as why:
         findings.bad(why.message, why.hint)
@@ -166,7 +169,7 @@ def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool) -> 
     findings.conclude()
 
 
-def _check_host(findings: Findings, host: Host, *, key: bool) -> None:
+def _check_host(findings: Findings, host: Host, *, key: bool, proposed: bool) -> None:
     for found in host.identity():
         findings.add(found)
     repository = host.find()
@@ -181,6 +184,9 @@ def _check_host(findings: Findings, host: Host, *, key: bool) -> None:
         findings.bad(f"the repository {host.slug} is archived", "unarchive it, or use another --repository")
     if not repository.can_push:
         findings.bad("the token may not push", "give its owner write access to the repository")
+    rule = host.push_rule()
+    if rule is not None and not proposed:
+        findings.add(rule)
     if key and not repository.can_admin:
         findings.bad(
             "the token may not register deploy keys",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +194,9 @@ def _run(env: Env, call: Call, host: Host, common: Shared, app: AppIdentity | No
     if call.bool("check"):
         from pyflux.verbs.bootstrap.check import check_host
 
-        check_host(env, host, lambda: _plan(env, call, host, common, app), key=not call.bool("token-auth"))
+        key = not (call.bool("token-auth") or call.values.get("deploy-token-auth") or app is not None)
+        wanted = functools.partial(_plan, env, call, host, common, app)
+        check_host(env, host, wanted, key=key, proposed=call.bool("pull-request"))
         return
     from pyflux.verbs.bootstrap.work import open_cluster
 
