@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml requirements.lock
 venv: $(STAMP) ## make the virtual environment
 
 demo: $(STAMP) ## the whole GitOps day on an embedded cluster; leaves ./demo to play with
-	@$(BIN)/python -m pyflux.verbs.demo
+	@$(BIN)/pyflux sandbox demo --dir demo
 
 test: $(STAMP) ## unit, command-line and sandbox tests
 	$(BIN)/pytest -q tests --ignore=tests/real

@@ -70,3 +70,50 @@ class LocalRepository(Store):
         """Writes the files of a commit into the existing, empty folder `into`."""
         tree = self.repo[commit.encode()].tree.decode()
         checkout(self, tree, into)
+
+
+def start(folder: str, url: str, branch: str) -> None:
+    """Makes `folder` a repository on `branch` with `url` as its origin. Raises GitError where it already is one."""
+    from dulwich.repo import Repo
+
+    if os.path.exists(os.path.join(folder, ".git")):
+        raise GitError(f"{folder} is a Git repository already")
+    os.makedirs(folder, exist_ok=True)
+    with Repo.init(folder, default_branch=branch.encode()) as repo:
+        config = repo.get_config()
+        config.set((b"remote", b"origin"), b"url", url.encode())
+        config.set((b"remote", b"origin"), b"fetch", b"+refs/heads/*:refs/remotes/origin/*")
+        config.set((b"branch", branch.encode()), b"remote", b"origin")
+        config.set((b"branch", branch.encode()), b"merge", b"refs/heads/" + branch.encode())
+        config.write_to_path()
+
+
+def commit_all(folder: str, message: str, person: str) -> str:
+    """Commits every change of a work tree as `person` ("Name <mail>"); the commit's hash."""
+    from dulwich import porcelain
+
+    porcelain.add(folder)
+    commit: Any = porcelain.commit(folder, message=message, author=person.encode(), committer=person.encode())
+    return str(commit.decode())
+
+
+def push(folder: str, branch: str) -> None:
+    """Pushes a branch to origin, without force. Raises GitError where the remote moved."""
+    from dulwich import porcelain
+
+    try:
+        with open(os.devnull, "wb") as null:
+            porcelain.push(folder, "origin", f"refs/heads/{branch}", outstream=null, errstream=null)
+    except porcelain.DivergedBranches as why:
+        raise GitError(f"{branch} of origin has commits that {folder} has not") from why
+
+
+def pull(folder: str, branch: str) -> None:
+    """Brings the commits of origin's branch in, without a merge. Raises GitError where the two have parted."""
+    from dulwich import porcelain
+
+    try:
+        with open(os.devnull, "wb") as null:
+            porcelain.pull(folder, "origin", f"refs/heads/{branch}", outstream=null, errstream=null, ff_only=True)
+    except porcelain.DivergedBranches as why:
+        raise GitError(f"{branch} of origin has commits that {folder} has not") from why

@@ -72,5 +72,22 @@ eval "$(pyflux sandbox env)"
 """,
         ),
         _command("delete", "Stop a sandbox and remove everything that is in it"),
+        Command(
+            "demo",
+            "Play the whole GitOps day on a sandbox of its own",
+            run="pyflux.verbs.demo:run",
+            extra=True,
+            args=(0, 0),
+            flags=(
+                Flag("dir", "string", "folder to write the repository to", default="demo", complete="file", extra=True),
+                Flag("keep", "bool", "leave the sandbox running", extra=True),
+            ),
+            long="Bootstrap, sync, a commit that rolls out, drift that is repaired, suspend, resume. Each command is "
+            "printed and really run.",
+            example="""
+# Watch it, then play on in ./demo/fleet
+pyflux sandbox demo
+""",
+        ),
     ),
 )
