@@ -118,6 +118,7 @@ def wait_ready(env: Env, client: Client, resource: Resource, obj: Obj, deadline:
 
 def _unready(env: Env, resource: Resource, obj: Obj) -> str:
     message = (condition(obj, "Ready") or {}).get("message") or "its controller has not reported on it"
+    message = " ".join(message.split())
     meta = obj["metadata"]
     within = format_duration(round(env.kube.timeout * 1e9))
     return (
