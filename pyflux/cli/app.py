@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from pyflux.cli import main, pflag, tree
+from pyflux.cli.flagtypes import shown
 from pyflux.cli.globals import GLOBAL_FLAGS
 from pyflux.errors import EXIT_OK
 
@@ -36,7 +37,7 @@ def _option(flag: Flag, panel: str) -> TyperOption:
         default=default or None,
         show_default=bool(default) and default != "[]",
         is_flag=is_bool,
-        metavar=None if is_bool else _METAVARS.get(flag.type, flag.type),
+        metavar=None if is_bool else _METAVARS.get(flag.type) or shown(flag.type),
         hidden=flag.hidden or bool(flag.deprecated),
         rich_help_panel=panel,
         required=flag.required,
