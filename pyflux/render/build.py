@@ -1,0 +1,160 @@
+"""What `build kustomization` makes of a folder and a Flux Kustomization: objects as the controller would apply them."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from pyflux.render import ignore, kustomize, manifests, sopsmask
+from pyflux.render.overlay import BuildError
+from pyflux.render.substitute import SubstitutionError, check_names, substitute
+from pyflux.ui.yamlin import YamlError, load
+from pyflux.ui.yamlout import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Obj = dict[str, Any]
+
+GROUP = "kustomize.toolkit.fluxcd.io"
+_SUBSTITUTE = f"{GROUP}/substitute"
+_DOCUMENT = re.compile(r"^---.*$", re.M)
+
+
+def is_kustomization(obj: Obj) -> bool:
+    """True for a Flux Kustomization of any version."""
+    return obj.get("kind") == "Kustomization" and str(obj.get("apiVersion")).startswith(f"{GROUP}/")
+
+
+def name_of(obj: Obj) -> tuple[str, str]:
+    """Namespace and name of an object; the namespace is empty where it says none."""
+    metadata = obj.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    return str(found.get("namespace") or ""), str(found.get("name") or "")
+
+
+def read_kustomization(path: str, name: str, namespace: str) -> Obj:
+    """The Kustomization called `name` of a YAML file, in `namespace` or in none. Raises BuildError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as why:
+        raise BuildError(f"failed to read kustomization file {path}: {why}") from why
+    for document in _DOCUMENT.split(text):
+        try:
+            obj = load(document, strict=False)
+        except YamlError as why:
+            raise BuildError(f"failed to unmarshall kustomization file {path}: {why.message}") from why
+        if isinstance(obj, dict) and is_kustomization(obj) and name_of(obj) in ((namespace, name), ("", name)):
+            if not isinstance(obj.get("spec"), dict):
+                obj["spec"] = {}
+            return obj
+    raise BuildError(f"failed find kustomization with name '{name}' and namespace '{namespace}' in file '{path}'")
+
+
+def source_key(kustomization: Obj) -> str:
+    """The source of a Kustomization as `--local-sources` names it: Kind/namespace/name."""
+    ref = kustomization["spec"].get("sourceRef") or {}
+    parts = (ref.get("kind"), ref.get("namespace") or name_of(kustomization)[0], ref.get("name"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def build(
+    kustomization: Obj,
+    path: str,
+    *,
+    variables: Callable[[], Mapping[str, str] | None] | None = None,
+    strict: bool = False,
+    ignore_lines: Sequence[str] = (),
+    decrypt: Callable[[Obj], Obj | None] | None = None,
+    timeout: float = kustomize.DEFAULT_TIMEOUT,
+) -> list[Obj]:
+    """The objects of folder `path`, in kustomize's order. Raises BuildError.
+
+    `variables` is asked for each object that may have some; None, from it or for it, substitutes nothing.
+    The folder may refer to files anywhere and to remote bases, as it may with flux: it is the user's own.
+    """
+    text = _kustomized(kustomization, path, ignore_lines, timeout)
+    namespace, name = name_of(kustomization)
+    labels = {f"{GROUP}/name": name, f"{GROUP}/namespace": namespace}
+    found: list[Obj] = []
+    for document in manifests.split(text):
+        obj = _one(document, variables, strict, decrypt)
+        metadata = obj.setdefault("metadata", {})
+        metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+        sopsmask.mask(obj)
+        found.append(obj)
+    found = manifests.read_objects("---\n".join(dump(obj) for obj in found)) if found else []
+    _common_metadata(found, kustomization["spec"].get("commonMetadata"))
+    return found
+
+
+def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], timeout: float) -> str:
+    folder = os.path.realpath(path)
+    rules = ignore.for_source(folder, "\n".join(ignore_lines))
+    try:
+        return kustomize.build(
+            os.sep, folder.lstrip(os.sep), kustomization["spec"], ignore=rules, allow_remote=True, timeout=timeout
+        )
+    except (BuildError, YamlError) as why:
+        if why.message.startswith("kustomize build failed"):
+            raise
+        raise BuildError(f"failed to generate kustomization.yaml: {why.message}", hint=why.hint) from why
+    except OSError as why:
+        raise BuildError(f"failed to generate kustomization.yaml: {why.filename}: {why.strerror}") from why
+
+
+def _one(
+    document: str,
+    ask: Callable[[], Mapping[str, str] | None] | None,
+    strict: bool,
+    decrypt: Callable[[Obj], Obj | None] | None,
+) -> Obj:
+    obj: Obj = load(document, strict=False)
+    if decrypt is not None:
+        clear = decrypt(obj)
+        if clear is not None:
+            obj, document = clear, dump(clear)
+    if ask is None or _opted_out(obj):
+        return obj
+    try:
+        variables = ask()
+        if variables is None:
+            return obj
+        replaced = _substituted(document, variables, strict)
+        if replaced == document:
+            return obj
+        found: Obj = load(replaced, strict=False)
+    except YamlError as why:
+        raise _failed(obj, f"envsubst error: YAMLToJSON: {why.message}") from None
+    except BuildError as why:
+        raise _failed(obj, why.message) from why
+    return found
+
+
+def _failed(obj: Obj, why: str) -> BuildError:
+    return BuildError(f"var substitution failed for '{name_of(obj)[1]}': {why}")
+
+
+def _substituted(document: str, variables: Mapping[str, str], strict: bool) -> str:
+    try:
+        check_names(variables)
+    except SubstitutionError as why:
+        raise BuildError(f"envsubst error: {why.message}") from None
+    try:
+        return substitute(document, variables, strict=strict)
+    except SubstitutionError as why:
+        raise BuildError(f"envsubst error: variable substitution failed: {why.message}") from None
+
+
+def _opted_out(obj: Obj) -> bool:
+    metadata = obj.get("metadata") or {}
+    return any((metadata.get(field) or {}).get(_SUBSTITUTE) == "disabled" for field in ("labels", "annotations"))
+
+
+def _common_metadata(objects: list[Obj], common: Obj | None) -> None:
+    for field in ("labels", "annotations"):
+        added = (common or {}).get(field) or {}
+        for obj in objects if added else ():
+            obj["metadata"][field] = {**(obj["metadata"].get(field) or {}), **added}

@@ -1,0 +1,173 @@
+"""Builds a Kustomization from local files and the cluster: for `build kustomization` and `diff kustomization`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from pyflux.catalog.kinds import KUSTOMIZATION
+from pyflux.errors import KubeError, NotFound, PyfluxError
+from pyflux.render.build import build, is_kustomization, name_of, read_kustomization, source_key
+from pyflux.render.overlay import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pyflux.env import Call, Env
+    from pyflux.kube.client import Client
+
+    Obj = dict[str, Any]
+
+
+class Settings:
+    """What holds for a whole run: flags of the command, and its cluster. Without `client` it is a dry run."""
+
+    def __init__(self, env: Env, call: Call, client: Client | None) -> None:
+        self.client = client
+        self.timeout = env.kube.timeout or 80.0
+        self.strict = call.bool("strict-substitute")
+        self.recursive = call.bool("recursive")
+        self.ignore_lines: Sequence[str] = call.strings("ignore-paths")
+        self.local_sources: Mapping[str, str] = call.mapping("local-sources")
+        self.decrypt = _decryptor(env) if call.bool("decrypt") else None
+
+
+class Builder:
+    """One Kustomization: `namespace` and `name`, and the folder with its manifests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        namespace: str,
+        name: str,
+        path: str,
+        *,
+        file: str = "",
+        given: Obj | None = None,
+        ignore_not_found: bool = False,
+    ) -> None:
+        self.settings = settings
+        self._namespace = namespace
+        self._name = name
+        self._path = path
+        self._file = file
+        self._given = given
+        self._ignore_not_found = ignore_not_found
+        self.kustomization: Obj = {}
+        """The Kustomization that was built, after `objects`."""
+
+    def objects(self, *, nested: bool = False) -> list[Obj]:
+        """The objects of the Kustomization; with `nested` those of the Kustomizations among them too.
+
+        Raises BuildError, KubeError.
+        """
+        self.kustomization = self._find()
+        settings = self.settings
+        found = build(
+            self.kustomization,
+            self._path,
+            variables=functools.cache(self._variables),
+            strict=settings.strict,
+            ignore_lines=settings.ignore_lines,
+            decrypt=settings.decrypt,
+            timeout=settings.timeout,
+        )
+        if nested:
+            for child in list(self.children(found)):
+                found += self.child(child, given=child).objects(nested=True)
+        return found
+
+    def children(self, objects: list[Obj]) -> Iterator[Obj]:
+        """The Kustomizations among its objects, but for itself."""
+        own = name_of(self.kustomization)
+        return (obj for obj in objects if is_kustomization(obj) and name_of(obj) != own)
+
+    def child(self, kustomization: Obj, *, given: Obj | None = None) -> Builder:
+        """A builder for a Kustomization that this one applies. `given` stands in for one that is not in the cluster."""
+        key = source_key(kustomization)
+        namespace, name = name_of(kustomization)
+        local = self.settings.local_sources.get(key)
+        if local is None:
+            raise BuildError(
+                f"cannot get local path for {key} of kustomization {name}",
+                hint=f"Name the folder with --local-sources {key}=./path",
+            )
+        path = os.path.join(local, str(kustomization["spec"].get("path") or "").lstrip("/"))
+        return Builder(self.settings, namespace, name, os.path.normpath(path), given=given)
+
+    def _find(self) -> Obj:
+        live = self._given if self.settings.client is None else self._live(self.settings.client)
+        if not self._file:
+            if live is None:
+                raise BuildError(f"failed to get kustomization object: no file holds {self._name}")
+            return live
+        try:
+            found = read_kustomization(self._file, self._name, self._namespace)
+        except BuildError as why:
+            raise BuildError(f"failed to get kustomization object: {why.message}") from None
+        inventory = ((live or {}).get("status") or {}).get("inventory")
+        if self.settings.client is not None and inventory and live is not None:
+            found["status"] = live["status"]
+        return found
+
+    def _live(self, client: Client) -> Obj | None:
+        try:
+            return client.get(KUSTOMIZATION.resource, self._name, self._namespace)
+        except NotFound as why:
+            if self._given is None and not self._ignore_not_found:
+                raise PyfluxError(f"failed to get kustomization object: {why.message}", hint=why.hint) from why
+            return self._given
+        except KubeError as why:
+            raise PyfluxError(f"failed to get kustomization object: {why.message}", hint=why.hint) from why
+
+    def _variables(self) -> dict[str, str] | None:
+        """Variables of `spec.postBuild`, None where nothing is to be substituted. Raises BuildError."""
+        post_build = self.kustomization["spec"].get("postBuild")
+        if not isinstance(post_build, dict):
+            return None
+        found: dict[str, str] = {}
+        if self.settings.client is not None:
+            from pyflux.controllers.kustomize.variables import load
+
+            namespace = name_of(self.kustomization)[0] or self._namespace
+            spec = {**self.kustomization["spec"], "postBuild": {**post_build, "substitute": {}}}
+            found = load(self.settings.client, {"metadata": {"namespace": namespace}, "spec": spec}) or {}
+        for key, value in (post_build.get("substitute") or {}).items():
+            found[key] = str(value).replace("\n", "")
+        return found if found or post_build.get("substituteStrategy") == "Always" else None
+
+
+def _decryptor(env: Env) -> Callable[[Obj], Obj | None]:
+    """Decrypts with the `sops` program and the user's own keys; values are in no message."""
+
+    def decrypt(obj: Obj) -> Obj | None:
+        if not isinstance(obj.get("sops"), dict):
+            return None
+        name = "/".join(part for part in (str(obj.get("kind")), *name_of(obj)) if part)
+        argv = ["sops", "--decrypt", "--input-type", "json", "--output-type", "json", "/dev/stdin"]
+        try:
+            done = subprocess.run(
+                argv,
+                input=json.dumps(obj).encode(),
+                capture_output=True,
+                timeout=env.kube.timeout or None,
+                env=dict(env.environ),
+                check=False,
+            )
+        except FileNotFoundError:
+            raise BuildError(
+                f"cannot decrypt {name}: the program sops is not on PATH", hint="Install sops, or leave out --decrypt."
+            ) from None
+        except (OSError, subprocess.SubprocessError) as why:
+            raise BuildError(f"cannot decrypt {name}: sops failed: {type(why).__name__}") from None
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise BuildError(f"cannot decrypt {name}: {said[-1] if said else 'sops failed'}")
+        clear = json.loads(done.stdout)
+        clear.pop("sops", None)
+        return dict(clear)
+
+    return decrypt
