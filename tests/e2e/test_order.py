@@ -36,7 +36,7 @@ def test_a_ready_expression_decides(world: World) -> None:
     world.add_source()
     world.add("infra", "./infra")
     world.ready("infra")
-    expression = "dep.metadata.?labels['open'].orValue('no') == 'yes'"
+    expression = "has(dep.metadata.labels) && dep.metadata.labels.open == 'yes'"
     world.add("apps", "./apps", dependsOn=[{"name": "infra", "readyExpr": expression}])
     world.failed("apps", "is not ready according to readyExpr eval")
     where = world.pair.client.resource_for("kustomize.toolkit.fluxcd.io/v1", "Kustomization")

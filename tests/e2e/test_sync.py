@@ -93,7 +93,7 @@ def test_a_suspended_source_fetches_nothing(world: World) -> None:
     world.ready("apps", revision)
     world.flux("suspend", "source", "git", SOURCE)
     newer = world.commit({"web.yaml": config_map("web", world.namespace, color="green")})
-    assert world.flux("reconcile", "source", "git", SOURCE, check=False).code != 0
+    assert world.flux("reconcile", "source", "git", SOURCE, "--timeout", "5s", check=False).code != 0
     assert world.pair.source(SOURCE, world.namespace)["status"]["artifact"]["revision"] == revision
     world.flux("resume", "source", "git", SOURCE)
     world.ready("apps", newer)

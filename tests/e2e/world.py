@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pyflux.catalog.kinds import kind
@@ -82,7 +83,9 @@ class World:
         return self.pair.flux(*words, "-n", self.namespace, check=check)
 
     def reconcile(self, name: str, *, check: bool = True) -> Result:
-        return self.flux("reconcile", "kustomization", name, "--with-source", check=check)
+        # an object that failed and will be tried again counts as in progress: the command waits for it
+        limit = () if check else ("--timeout", "5s")
+        return self.flux("reconcile", "kustomization", name, "--with-source", *limit, check=check)
 
     def kustomization(self, name: str) -> Obj:
         return self.pair.kustomization(name, self.namespace)
@@ -129,7 +132,7 @@ def config_map(name: str, namespace: str, **data: str) -> str:
     if namespace:
         lines.append(f"  namespace: {namespace}")
     lines.append("data:")
-    lines += [f"  {key}: {value}" for key, value in data.items()]
+    lines += [f"  {key}: {json.dumps(value)}" for key, value in data.items()]
     return "\n".join(lines) + "\n"
 
 
