@@ -11,7 +11,7 @@ from pyflux.catalog.kinds import kind
 from pyflux.errors import NotFound, PyfluxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pyflux.bootstrap.plan import SyncOptions
     from pyflux.env import Env
@@ -75,11 +75,14 @@ def _normal(path: str) -> str:
     return "./" + path.removeprefix("./")
 
 
-def repository_objects(work: WorkCopy, folder: str, generated: str, parts: Iterable[Obj]) -> list[Obj]:
+def repository_objects(
+    work: WorkCopy, folder: str, generated: str, parts: Iterable[Obj], files: Mapping[str, str]
+) -> list[Obj]:
     """The objects of the folder that bootstrap writes, as the cluster is to have them.
 
     `generated` is the kustomization.yaml that bootstrap would write; where the repository has another one, the
-    user's, kustomize builds it. `parts` are the objects of bootstrap's own files.
+    user's, kustomize builds it. `parts` are the objects of bootstrap's own files; `files` (name to text) are those
+    that will be in the folder and may not be yet, though the user's kustomization names them.
     """
     own = next((data for name in KUSTOMIZATION_NAMES if (data := work.read(f"{folder}/{name}")) is not None), None)
     if own is None or own.decode(errors="replace") == generated:
@@ -91,6 +94,11 @@ def repository_objects(work: WorkCopy, folder: str, generated: str, parts: Itera
         root = os.path.join(scratch, "repository")
         os.mkdir(root)
         work.checkout(root)
+        for name, text in files.items():
+            path = os.path.join(root, folder, name)
+            if not os.path.exists(path):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
         built = build(root, folder, {})
     return [obj for obj in load_all(built) if obj]
 

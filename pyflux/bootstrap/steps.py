@@ -121,7 +121,7 @@ class Bootstrap:
         if cluster.must_install(self.client, plan.install.namespace):
             log.action(f'installing components in "{plan.install.namespace}" namespace')
             generated = self._generated_kustomization()
-            objects = cluster.repository_objects(self.work, plan.folder, generated, self._components)
+            objects = self._objects(generated, self._components)
             # a user's kustomization may name the sync objects, whose turn comes after the secret
             cluster.apply(self.env, self.client, [obj for obj in objects if not self._is_sync(obj)])
             self._applied = True
@@ -134,6 +134,10 @@ class Bootstrap:
             apply_secret(self.client, name, plan.install.namespace, entries, kind="kubernetes.io/dockerconfigjson")
             log.success(f"reconciled image pull secret {name}")
         log.success("reconciled components")
+
+    def _objects(self, generated: str, parts: list[Obj]) -> list[Obj]:
+        files = {SYNC_FILE: manifests.sync_text(self.plan.sync)}
+        return cluster.repository_objects(self.work, self.plan.folder, generated, parts, files)
 
     def _is_sync(self, obj: Obj) -> bool:
         meta, sync = obj["metadata"], self.plan.sync
@@ -203,7 +207,7 @@ class Bootstrap:
         objects = manifests.sync_objects(plan.sync)
         stock = self._generated_kustomization()
         parts = objects if self._applied else [*self._components, *objects]
-        cluster.apply(self.env, self.client, cluster.repository_objects(self.work, plan.folder, stock, parts))
+        cluster.apply(self.env, self.client, self._objects(stock, parts))
         log.success("reconciled sync configuration")
 
     # --- health ---
