@@ -60,7 +60,7 @@ class Informer:
             return list(self._objects.values())
 
     def offer(self, obj: Obj) -> None:
-        """An answer to a write, which `get` gives until the watch has brought it; handlers hear of it from the watch."""
+        """An answer to a write: `get` gives it until the watch has brought it, and handlers hear of it then."""
         key = key_of(obj)
         with self._lock:
             known = self._newer.get(key) or self._objects.get(key)
