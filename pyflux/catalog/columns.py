@@ -12,19 +12,26 @@ if TYPE_CHECKING:
 WAITING = "waiting to be reconciled"
 DISABLED_ANNOTATION = "source.extensions.fluxcd.io/reconcile"
 _patterns: list[Any] = []
+# many objects are at the same revision
+_shortened: dict[str, str] = {}
 
 
 def shorten(text: str) -> str:
     """Checksums and commits (40 to 128 hexadecimal digits) cut to eight digits."""
     if len(text) < 40:
         return text
+    known = _shortened.get(text)
+    if known is not None:
+        return known
     if not _patterns:
         import re
 
         _patterns.append(re.compile(r"\b[a-f0-9]{40,128}\b", re.ASCII))
+    short = text
     for hit in _patterns[0].findall(text):
-        text = text.replace(hit, hit[:8])
-    return text
+        short = short.replace(hit, hit[:8])
+    _shortened[text] = short
+    return short
 
 
 def conditions(obj: Obj) -> list[Obj]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 def _width(text: str) -> int:
@@ -20,28 +20,39 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The text of a table; no header line for an empty `header`. A cell with several lines makes a row of as many."""
-    cells = [[cell.split("\n") for cell in row] for row in rows]
-    widths: list[int] = [_width(text) for text in header]
-    for row in cells:
-        widths += [0] * (len(row) - len(widths))
-        for index, lines in enumerate(row):
-            for line in lines:
-                size = _width(line)
-                if size > widths[index]:
-                    widths[index] = size
-    out: list[str] = []
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    widths = [_width(text) for text in header] + [0] * (len(columns) - len(header))
+    # a column at a time, and without a look at single letters where there are only plain ones: lists may be long
+    plain = True
+    for index, column in enumerate(columns):
+        text = "".join(column)
+        if text.isascii() and "\n" not in text:
+            widths[index] = max(widths[index], max(map(len, column)))
+        else:
+            plain = False
+            widths[index] = max(widths[index], max(_width(line) for cell in column for line in cell.split("\n")))
+    out = []
     if header:
-        titles = [_padded(text.upper(), width) for text, width in zip(header, widths, strict=False)]
-        out.append("\t".join(titles) + " \n")
-    for row in cells:
-        height = max((len(lines) for lines in row), default=0)
-        for number in range(height):
-            out += [
-                # a cell with fewer lines than its row is filled with two spaces, even where it is narrower
-                _padded(lines[number] if number < len(lines) else "  ", widths[index]) + "\t"
-                for index, lines in enumerate(row)
-            ]
-            out.append("\n")
+        out.append(
+            "\t".join([_padded(text.upper(), width) for text, width in zip(header, widths, strict=False)]) + " \n"
+        )
+    if plain:
+        padded = [[cell.ljust(widths[index]) for cell in column] for index, column in enumerate(columns)]
+        out += ["\t".join(row) + "\t\n" for row in zip(*padded, strict=True)]
+    else:
+        for row in rows:
+            out += _lines(row, widths)
     return "".join(out)
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    cells = [cell.split("\n") for cell in row]
+    height = max(map(len, cells))
+    # a cell with fewer lines than its row is filled with two spaces, even where it is narrower
+    filled = [lines + ["  "] * (height - len(lines)) for lines in cells]
+    return [
+        "".join([_padded(line, width) + "\t" for line, width in zip(lines, widths, strict=False)]) + "\n"
+        for lines in zip(*filled, strict=True)
+    ]
