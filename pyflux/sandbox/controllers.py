@@ -57,8 +57,6 @@ class Controllers:
             self._add("account", meta["name"])
             if meta.get("deletionTimestamp"):
                 self._add("namespace", meta["name"])
-        if kind.resource in ("/serviceaccounts", "/configmaps") and old is None:
-            return
         if meta.get("deletionTimestamp"):
             self._add("finalize", *where)
         elif old is None and meta.get("ownerReferences"):

@@ -11,7 +11,7 @@ from pyflux.sandbox.registry import Kind, Registry
 from pyflux.sandbox.schema.scalars import now
 from pyflux.sandbox.status import Cause, Obj, duplicate, invalid_value, not_supported, required
 
-_VERSION = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+_VERSION = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?\Z")
 _COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"]
 
 

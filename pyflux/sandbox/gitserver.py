@@ -24,9 +24,9 @@ from pyflux.errors import PyfluxError
 
 log = logging.getLogger("sandbox")
 BODY_LIMIT = 1 << 30
-_PATH = re.compile(r"^/((?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9_][A-Za-z0-9._-]*?\.git)(/.*)$")
-_NAME = re.compile(r"^(?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9_][A-Za-z0-9._-]*$")
-_ALLOWED = re.compile(r"^/(info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.+)$")
+_PATH = re.compile(r"^/((?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9_][A-Za-z0-9._-]*?\.git)(/.*)\Z")
+_NAME = re.compile(r"^(?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+_ALLOWED = re.compile(r"^/(info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.+)\Z")
 
 
 def repository_path(folder: Path, name: str) -> Path:

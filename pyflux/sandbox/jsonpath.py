@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-_FILTER = re.compile(r"""^\?\(@((?:\.[\w-]+)*)\s*(==|!=)?\s*("[^"]*"|'[^']*'|[^)]*)?\)$""")
+_FILTER = re.compile(r"""^\?\(@((?:\.[\w-]+)*)\s*(==|!=)?\s*("[^"]*"|'[^']*'|[^)]*)?\)\Z""")
 Step = tuple[str, Any]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pyflux.sandbox.status import ApiError, Obj
 
 Labels = dict[str, str]
-_NAME = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)$")
+_NAME = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)\Z")
 _TOKEN = re.compile(r"\s*(?:(!=|==|=|!|\(|\)|,|<|>)|([^\s,=!()<>]+))")
 
 

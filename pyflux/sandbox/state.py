@@ -14,7 +14,7 @@ from pathlib import Path
 from pyflux.errors import PyfluxError
 from pyflux.sandbox.certs import make_certificates, write_private
 
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+_NAME = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 DEFAULT_NAME = "pyflux"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyflux.sandbox.api.http import Request, Response, json_response
+from pyflux.sandbox.api.http import Request, Response, json_response, load_json
 from pyflux.sandbox.jsonpath import evaluate
 from pyflux.sandbox.objectmeta import get
 from pyflux.sandbox.patch import json_patch, merge_patch
@@ -12,8 +12,8 @@ from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import ApiError, Obj, bad_request, page_not_found
 
 if TYPE_CHECKING:
-    from pyflux.sandbox.engine import Options
     from pyflux.sandbox.api.resources import Resources, Target
+    from pyflux.sandbox.engine import Options
 
 
 async def handle(resources: Resources, target: Target, request: Request) -> Response:
@@ -95,7 +95,7 @@ async def _scale(resources: Resources, target: Target, request: Request) -> Resp
     elif request.method == "PATCH":
         media = request.content_type
         if media == APPLY:
-            wanted = merge_patch.apply(scale, read_object_any(request))
+            wanted = merge_patch.apply(scale, load_json(request.body, False))
         else:
             body = _patch_body(request.body, media)
             patcher = json_patch.apply if media == "application/json-patch+json" else merge_patch.apply
@@ -122,18 +122,12 @@ async def _scale(resources: Resources, target: Target, request: Request) -> Resp
     return await resources.respond(kind, to_scale(kind, made), request)
 
 
-def read_object_any(request: Request) -> Obj:
-    """A JSON or YAML body."""
-    from pyflux.sandbox.api.http import load_json
-
-    return load_json(request.body, False)
-
-
 async def _token(resources: Resources, target: Target, request: Request) -> Response:
     from pyflux.sandbox.api.auth import issue_token
+    from pyflux.sandbox.api.resources import read_object
 
     account = resources.engine.get(target.kind, target.namespace or "", target.name)
-    body = read_object_any(request) if request.body.strip() else {}
+    body = read_object(request, False) if request.body.strip() else {}
     spec = body.get("spec") or {}
     seconds = int(spec.get("expirationSeconds") or 3600)
     if seconds < 600:

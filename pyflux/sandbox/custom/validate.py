@@ -25,9 +25,26 @@ from pyflux.sandbox.status import (
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str] | None:
     try:
-        return re.compile(text.replace(r"\z", r"\Z").replace("(?i)", "(?i)"))
+        return re.compile(go_pattern(text))
     except re.error:
         return None
+
+
+def go_pattern(text: str) -> str:
+    """A Go pattern for Python: `$` is the very end, `\\z` is written `\\Z`."""
+    out, i, inside = [], 0, False
+    while i < len(text):
+        if text[i] == "\\" and i + 1 < len(text):
+            out.append(r"\Z" if text[i + 1] == "z" and not inside else text[i : i + 2])
+            i += 2
+            continue
+        if text[i] == "[":
+            inside = True
+        elif text[i] == "]":
+            inside = False
+        out.append(r"\Z" if text[i] == "$" and not inside else text[i])
+        i += 1
+    return "".join(out)
 
 
 def type_name(value: Any) -> str:

@@ -15,7 +15,7 @@ from pyflux.sandbox.schema import scalars
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.schema.model import Field, Schema
 
-_MICRO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$")
+_MICRO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)\Z")
 _GO = {"int32": "int32", "int64": "int64", "double": "float64", "bool": "bool", "string": "string"}
 
 

@@ -21,7 +21,7 @@ from pyflux.sandbox.status import (
 from pyflux.sandbox.validation.pods import PORT_RULE
 from pyflux.sandbox.validation.workloads import selector
 
-_KEY = re.compile(r"^[-._a-zA-Z0-9]+$")
+_KEY = re.compile(r"^[-._a-zA-Z0-9]+\Z")
 _KEY_RULE = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
     "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"

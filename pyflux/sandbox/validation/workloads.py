@@ -11,7 +11,7 @@ from pyflux.sandbox.selectors import match_selector
 from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, not_supported, required
 from pyflux.sandbox.validation.pods import template
 
-_PERCENT = re.compile(r"^[0-9]+%$")
+_PERCENT = re.compile(r"^[0-9]+%\Z")
 NEGATIVE = "must be greater than or equal to 0"
 
 
@@ -143,7 +143,7 @@ def _job_spec(spec: Obj, path: str) -> list[Cause]:
     policy = pod.get("restartPolicy")
     if policy not in ("OnFailure", "Never"):
         where = f"{path}.template.spec.restartPolicy"
-        return out + [required(where, 'valid values: "OnFailure", "Never"')]
+        return [*out, required(where, 'valid values: "OnFailure", "Never"')]
     return out + template(spec.get("template") or {}, f"{path}.template", ("OnFailure", "Never"))
 
 

@@ -1,0 +1,162 @@
+"""Starting, stopping and finding sandboxes, by library and by command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyflux.errors import PyfluxError
+from pyflux.sandbox import lifecycle
+from pyflux.sandbox.state import State, home, names, state
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment of its own; its sandboxes are deleted afterwards."""
+    made = {**os.environ, "PYFLUX_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    made.pop("KUBECONFIG", None)
+    yield made
+    for name in names(made):
+        lifecycle.delete(state(name, made))
+
+
+def pyflux(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "pyflux", "sandbox", *arguments], env=environ, capture_output=True, text=True, timeout=90
+    )
+
+
+def test_start_returns_when_ready_and_is_idempotent(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    assert lifecycle.start(one, [])
+    found = lifecycle.status(one)
+    assert found.running
+    assert found.ready
+    assert stat.S_IMODE(one.kubeconfig.stat().st_mode) == 0o600
+    assert stat.S_IMODE(one.folder.stat().st_mode) == 0o700
+    assert not lifecycle.start(one, [])
+    assert lifecycle.status(one).pid == found.pid
+    assert lifecycle.stop(one)
+    assert not lifecycle.stop(one)
+    assert not lifecycle.status(one).running
+
+
+def test_a_killed_sandbox_starts_again_with_the_same_kubeconfig(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    lifecycle.start(one, [])
+    before = one.kubeconfig.read_bytes()
+    os.kill(lifecycle.pid_of(one), signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while lifecycle.running(one) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert one.pid_file.exists(), "kill -9 leaves the file behind"
+    assert lifecycle.start(one, [])
+    assert one.kubeconfig.read_bytes() == before
+
+
+def test_two_sandboxes_run_side_by_side(environ: dict[str, str]) -> None:
+    one, two = state("one", environ), state("two", environ)
+    lifecycle.start(one, [])
+    lifecycle.start(two, [])
+    assert names(environ) == ["one", "two"]
+    assert lifecycle.status(one).server != lifecycle.status(two).server
+    lifecycle.delete(one)
+    assert lifecycle.status(two).ready
+
+
+def test_taken_ports_are_given_up_for_others(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    settings = one.prepare()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", settings.api_port))
+        taken.listen()
+        lifecycle.start(one, [])
+        assert one.settings().api_port != settings.api_port
+        assert str(one.settings().api_port) in one.kubeconfig.read_text()
+
+
+def test_a_sandbox_that_cannot_start_says_why(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    one.prepare()
+    one.database.write_text("this is no database")
+    with pytest.raises(PyfluxError, match="did not start"):
+        lifecycle.start(one, [], timeout=20)
+
+
+def test_controllers_are_children_and_end_with_the_sandbox(environ: dict[str, str], tmp_path: Path) -> None:
+    one = state("one", environ)
+    mark = tmp_path / "mark"
+    said = "os.environ['KUBECONFIG'] + ' ' + str(os.getpid())"
+    code = f"import os,time,pathlib; pathlib.Path({str(mark)!r}).write_text({said}); time.sleep(600)"
+    lifecycle.start(one, [sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    while not (mark.exists() and " " in mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    kubeconfig, pid = mark.read_text().split(" ")
+    assert kubeconfig == str(one.kubeconfig)
+    lifecycle.stop(one)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+def test_folders_follow_the_environment(tmp_path: Path) -> None:
+    assert home({"PYFLUX_HOME": "/p"}) == Path("/p/sandbox")
+    assert home({"XDG_STATE_HOME": "/x"}) == Path("/x/pyflux/sandbox")
+    assert home({"HOME": "/h"}) == Path("/h/.local/state/pyflux/sandbox")
+    for bad in ("", "../x", "A", "a/b", "-a"):
+        with pytest.raises(PyfluxError, match="invalid sandbox name"):
+            state(bad, {})
+
+
+def test_settings_that_are_damaged_are_named(tmp_path: Path) -> None:
+    broken = State("x", tmp_path)
+    broken.settings_file.write_text("{")
+    with pytest.raises(PyfluxError, match="damaged"):
+        broken.settings()
+
+
+def test_the_command_line(environ: dict[str, str]) -> None:
+    missing = pyflux(environ, "status")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "does not exist" in missing.stderr
+    started = pyflux(environ, "start", "--no-controllers")
+    assert started.returncode == 0, started.stderr
+    assert "is ready after" in started.stderr
+    assert "no containers run" in started.stderr
+    shown = json.loads(pyflux(environ, "status", "-o", "json").stdout)
+    assert shown["ready"] is True
+    exports = pyflux(environ, "env").stdout
+    assert f"export KUBECONFIG={shown['kubeconfig']}" in exports
+    assert shown["server"] in pyflux(environ, "kubeconfig").stdout
+    assert "runs already" in pyflux(environ, "start").stderr
+    assert pyflux(environ, "logs").returncode == 0
+    assert pyflux(environ, "stop").returncode == 0
+    stopped = pyflux(environ, "status")
+    assert (stopped.returncode, "stopped" in stopped.stdout) == (1, True)
+    assert "deleted" in pyflux(environ, "delete").stderr
+    assert "there is no sandbox" in pyflux(environ, "delete").stderr
+
+
+def test_the_foreground_ends_on_interrupt(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pyflux", "sandbox", "start", "--foreground", "--no-controllers"]
+    child = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    one = state("pyflux", environ)
+    deadline = time.monotonic() + 30
+    while not lifecycle.ready(one) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGINT)
+    _, messages = child.communicate(timeout=20)
+    assert child.returncode == 0, messages
+    assert "Traceback" not in messages
+    assert not lifecycle.running(one)
