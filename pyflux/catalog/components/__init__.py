@@ -55,8 +55,6 @@ def header(options: InstallOptions) -> str:
     )
 
 
-def to_yaml(
-    objects: list[dict[str, Any]], options: InstallOptions, dump: Callable[[dict[str, Any]], str]
-) -> str:
+def to_yaml(objects: list[dict[str, Any]], options: InstallOptions, dump: Callable[[dict[str, Any]], str]) -> str:
     """The manifests as one text; `dump` writes one object as YAML that ends with a line break."""
     return header(options) + "---\n".join(dump(obj) for obj in objects)

@@ -55,8 +55,7 @@ def _binding(name: str, role: str, accounts: list[str]) -> dict[str, Any]:
         "metadata": {"name": name},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [
-            {"kind": "ServiceAccount", "name": account, "namespace": DEFAULT_NAMESPACE}
-            for account in accounts
+            {"kind": "ServiceAccount", "name": account, "namespace": DEFAULT_NAMESPACE} for account in accounts
         ],
     }
 

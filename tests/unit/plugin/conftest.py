@@ -21,7 +21,9 @@ class Catalog:
         self.base = ""
         self._versions: dict[str, list[dict[str, Any]]] = {}
 
-    def add(self, plugin: str, version: str, data: bytes, *, file: str = "bin", checksum: str = "", **more: Any) -> None:
+    def add(
+        self, plugin: str, version: str, data: bytes, *, file: str = "bin", checksum: str = "", **more: Any
+    ) -> None:
         import json
 
         path = f"{plugin}-{version}-{file}"
