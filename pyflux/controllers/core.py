@@ -104,8 +104,15 @@ def wants_work(before: Obj | None, after: Obj | None) -> bool:
         old.get("generation") != new.get("generation")
         or old.get("uid") != new.get("uid")
         or bool(new.get("deletionTimestamp")) != bool(old.get("deletionTimestamp"))
-        or (requested_at(after) != requested_at(before) and bool(requested_at(after)))
+        or requested(before, after)
     )
+
+
+def requested(before: Obj | None, after: Obj | None) -> bool:
+    """True when the change is a user's request to reconcile now."""
+    if before is None or after is None:
+        return False
+    return bool(requested_at(after)) and requested_at(after) != requested_at(before)
 
 
 def title(obj: Obj) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.catalog.resources import Resource
 from pyflux.controllers import unreconciled
-from pyflux.controllers.core import wants_work
+from pyflux.controllers.core import requested, wants_work
 from pyflux.controllers.events import Recorder
 from pyflux.controllers.informer import Informer, key_of
 from pyflux.controllers.kustomize.reconciler import SOURCES, KustomizationController
@@ -116,7 +116,7 @@ class Manager:
                 assert before is not None
                 queue.drop(key_of(before))
             elif wants_work(before, after):
-                queue.add(key_of(after))
+                queue.add(key_of(after), urgent=requested(before, after))
 
         informer.on_change(changed)
 

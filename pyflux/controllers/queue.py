@@ -41,19 +41,26 @@ class WorkQueue:
         with self._lock:
             return len(self._ready)
 
-    def add(self, key: Key) -> None:
-        """Work on the key as soon as possible."""
+    def add(self, key: Key, *, urgent: bool = False) -> None:
+        """Work on the key soon; before all others when somebody waits for it."""
         with self._lock:
-            self._add(key)
+            self._add(key, urgent)
 
-    def _add(self, key: Key) -> None:
-        if self._closed or key in self._waiting:
+    def _add(self, key: Key, urgent: bool = False) -> None:
+        if self._closed:
             return
         if key in self._working:
             self._again.add(key)
             return
+        if key in self._waiting:
+            if not urgent:
+                return
+            self._ready.remove(key)
         self._waiting.add(key)
-        self._ready.append(key)
+        if urgent:
+            self._ready.appendleft(key)
+        else:
+            self._ready.append(key)
         self._lock.notify()
 
     def add_after(self, key: Key, seconds: float) -> None:

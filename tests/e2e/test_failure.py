@@ -53,7 +53,7 @@ def test_a_missing_path_is_named(world: World) -> None:
 def test_a_missing_source_is_named_and_found_later(world: World) -> None:
     world.commit({"web.yaml": config_map("web", world.namespace, a="b")})
     world.add("apps", retryInterval="1s")
-    obj = world.failed("apps", f'gitrepositories.source.toolkit.fluxcd.io "{SOURCE}" not found')
+    obj = world.failed("apps", f'GitRepository.source.toolkit.fluxcd.io "{SOURCE}" not found')
     assert condition(obj, "Ready")["reason"] == "ArtifactFailed"
     world.add_source()
     world.ready("apps")

@@ -126,7 +126,7 @@ def test_another_cluster_by_kubeconfig(world: World) -> None:
     assert world.config_map("web") == {"a": "b"}
     world.add("absent", kubeConfig={"secretRef": {"name": "absent"}})
     obj = world.failed("absent", f"unable to read KubeConfig secret '{namespace}/absent' error")
-    assert condition(obj, "Ready")["message"].startswith("failed to build kube client: ")
+    assert condition(obj, "Ready")["reason"] == "ReconciliationFailed"
 
 
 def test_nested_kustomizations(world: World) -> None:

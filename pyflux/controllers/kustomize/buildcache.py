@@ -1,13 +1,16 @@
-"""kustomize's output by what it depends on, so that checking for drift costs no build."""
+"""kustomize's output by what it depends on, so that drift checks and commits elsewhere cost no build."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import zlib
 from collections import OrderedDict
 from typing import Any
+
+from pyflux.render.artifact import files
 
 Obj = dict[str, Any]
 
@@ -18,12 +21,33 @@ _FIELDS = (
     *("targetNamespace", "namePrefix", "nameSuffix", "patches", "components", "ignoreMissingComponents"),
     *("images", "buildMetadata"),
 )
+_MAX_DIGESTED = 16 << 20
 
 
-def key(artifact: Obj, path: str, spec: Obj) -> str:
-    """Names a build: the artifact, the folder in it, and the fields of the spec that kustomize sees."""
-    parts = [artifact["digest"], path, {field: spec.get(field) for field in _FIELDS}]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def key(artifact: Obj, root: str, path: str, spec: Obj) -> str:
+    """Names a build: the fields of the spec that kustomize sees, and the folder's files or the whole artifact."""
+    wanted = json.dumps({field: spec.get(field) for field in _FIELDS}, sort_keys=True)
+    content = None if ".." in wanted else _content(os.path.join(root, path))
+    parts = [content or artifact["digest"], path, wanted]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _content(folder: str) -> str | None:
+    """A digest of a folder's files; None where they look beyond the folder, or are too large to be worth it."""
+    sha = hashlib.sha256()
+    total = 0
+    for path, is_dir in files(folder):
+        if is_dir:
+            continue
+        with open(os.path.join(folder, path), "rb") as file:
+            data = file.read(_MAX_DIGESTED)
+        total += len(data)
+        # only a kustomization can refer to other files, by a path that leads up
+        if total > _MAX_DIGESTED or (b".." in data and os.path.basename(path).lower().startswith("kustomization")):
+            return None
+        sha.update(f"{path}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
+        sha.update(data)
+    return sha.hexdigest()
 
 
 class BuildCache:

@@ -146,8 +146,8 @@ class KustomizationController:
             return self._stall(obj, "AccessDenied", text)
         try:
             artifact = self._artifact(client, kind, namespace, name)
-        except NotFound as error:
-            self._fail(obj, ARTIFACT_FAILED, str(error))
+        except NotFound:
+            self._fail(obj, ARTIFACT_FAILED, f'{kind}.source.toolkit.fluxcd.io "{name}" not found')
             return Result(retry)
         if artifact is None:
             self._fail(obj, ARTIFACT_FAILED, f"Source artifact not found, retrying in {go_duration(pause)}")
@@ -208,7 +208,7 @@ class KustomizationController:
             if reason not in ("BuildFailed", ARTIFACT_FAILED):
                 work.record(reason)
             self._log(f"{title(obj)}: {error.message}")
-            self._event(obj, revision, "error", error.message)
+            self._event(obj, revision, "error", f"{getattr(error, 'event_prefix', '')}{error.message}")
             return Result(retry)
         conditions.put(obj, conditions.READY, "True", SUCCEEDED, f"Applied revision: {revision}")
         work.record(SUCCEEDED)

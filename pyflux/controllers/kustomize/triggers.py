@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
-from pyflux.controllers.core import wants_work
+from pyflux.controllers.core import requested, wants_work
 from pyflux.controllers.informer import key_of
 from pyflux.controllers.kustomize import depends
 from pyflux.controllers.queue import Key
@@ -98,7 +98,7 @@ class Triggers:
             for use in self._uses[key]:
                 self._users.setdefault(use, set()).add(key)
         if wants_work(before, after):
-            self._queue.add(key)
+            self._queue.add(key, urgent=requested(before, after))
         if _became_ready(before, after):
             for user in self._ordered(self._users.get(("Kustomization", *key), ())):
                 self._queue.add(user)

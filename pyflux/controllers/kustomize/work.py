@@ -54,11 +54,12 @@ _PROGRESS_EVERY = 1.0
 
 
 class Failed(PyfluxError):
-    """A step failed; `reason` is for the Ready condition."""
+    """A step failed; `reason` is for the Ready condition. Its event may say more than the condition."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, event_prefix: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.event_prefix = event_prefix
 
 
 class Tools(NamedTuple):
@@ -119,7 +120,8 @@ class Work:
             with target_client(self._client, self._obj, self._tools.options) as target:
                 self._deploy(target, objects)
         except ClientFailed as error:
-            raise Failed(RECONCILIATION_FAILED, f"failed to build kube client: {error}") from None
+            prefix = "failed to build kube client: "
+            raise Failed(RECONCILIATION_FAILED, error.message, event_prefix=prefix) from None
 
     def record(self, outcome: str) -> None:
         """Notes the end of the run in the history, once there was a build."""
@@ -158,7 +160,7 @@ class Work:
 
     def _kustomize(self, root: str, path: str) -> str:
         remote = self._tools.options.allow_remote_bases
-        name = buildcache.key(self._artifact, path, self._spec)
+        name = buildcache.key(self._artifact, root, path, self._spec)
         text = None if remote else self._tools.cache.get(name)
         if text is None:
             text = kustomize.build(root, path, self._spec, allow_remote=remote, timeout=self._timeout)
