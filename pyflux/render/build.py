@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GROUP = "kustomize.toolkit.fluxcd.io"
 _SUBSTITUTE = f"{GROUP}/substitute"
+_VIEW = re.compile(r"[^\s'\"]*/kustomization-[a-z0-9_]{8}(?=/)")
 _DOCUMENT = re.compile(r"^---.*$", re.M)
 
 
@@ -45,7 +46,8 @@ def read_kustomization(path: str, name: str, namespace: str) -> Obj:
         try:
             obj = load(document, strict=False)
         except YamlError as why:
-            raise BuildError(f"failed to unmarshall kustomization file {path}: {why.message}") from why
+            cause = f"error converting YAML to JSON: {why.message}"
+            raise BuildError(f"failed to unmarshall kustomization file {path}: {cause}") from why
         if isinstance(obj, dict) and is_kustomization(obj) and name_of(obj) in ((namespace, name), ("", name)):
             if not isinstance(obj.get("spec"), dict):
                 obj["spec"] = {}
@@ -98,9 +100,11 @@ def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], time
             os.sep, folder.lstrip(os.sep), kustomization["spec"], ignore=rules, allow_remote=True, timeout=timeout
         )
     except (BuildError, YamlError) as why:
-        if why.message.startswith("kustomize build failed"):
-            raise
-        raise BuildError(f"failed to generate kustomization.yaml: {why.message}", hint=why.hint) from why
+        # kustomize saw the folder below a private one
+        message = _VIEW.sub("", why.message)
+        if not message.startswith("kustomize build failed"):
+            message = f"failed to generate kustomization.yaml: {message}"
+        raise BuildError(message, hint=why.hint) from why
     except OSError as why:
         raise BuildError(f"failed to generate kustomization.yaml: {why.filename}: {why.strerror}") from why
 

@@ -57,6 +57,7 @@ def make(directory: str, spec: dict[str, Any], *, ignore: Ignore | None = None) 
     name = find(directory)
     content = _read(os.path.join(directory, name)) if name else _generated(directory, ignore)
     content = {key: value for key, value in content.items() if key in _FIELDS and value is not None}
+    _spell_out(content)
     content.setdefault("apiVersion", "kustomize.config.k8s.io/v1beta1")
     content.setdefault("kind", "Kustomization")
     if name and not content.get("resources"):
@@ -84,6 +85,25 @@ def _read(path: str) -> dict[str, Any]:
         if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise BuildError(f"{os.path.basename(path)}: {field} must be a list of strings")
     return content
+
+
+def _spell_out(content: dict[str, Any]) -> None:
+    """Makes texts of numbers and booleans where kustomize has text, as Flux does: `newTag: 1.2`."""
+    for field in ("namespace", "namePrefix", "nameSuffix"):
+        if field in content:
+            content[field] = _text(content[field])
+    maps = [content.get("commonLabels"), content.get("commonAnnotations")]
+    maps += [item.get("pairs") for item in content.get("labels") or [] if isinstance(item, dict)]
+    maps += [item for item in content.get("images") or [] if isinstance(item, dict)]
+    for found in maps:
+        if isinstance(found, dict):
+            found.update({key: _text(value) for key, value in found.items()})
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, (int, float)) else value
 
 
 def _word(value: object) -> str:
