@@ -306,7 +306,11 @@ def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(
     cluster: RealCluster, http: GitHTTPServer, env: dict[str, str]
 ) -> None:
     def state(name: str) -> dict[str, Any]:
-        source, kustomization = world.sync_objects(cluster, name)
+        for _ in range(120):
+            source, kustomization = world.sync_objects(cluster, name)
+            if all((world.ready(obj) or ("",))[0] == "True" for obj in (source, kustomization)):
+                break
+            time.sleep(0.5)  # the controllers may look again because of the second run
         files = world.tree(BareRepository(http.root / f"{name}.git"))
         return {
             "files": {path.replace(name, "NS"): text.replace(name, "NS") for path, text in files.items()},

@@ -16,6 +16,8 @@ from pyflux.git.errors import GitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 30.0
 _ATTEMPTS = 4
 _LONGEST_WAIT = 60.0
 """Seconds to wait for a rate limit; a longer one is an error that says when it ends."""
@@ -128,7 +130,7 @@ class Rest:
         from pyflux.git.connections import network_error, pool
 
         if self._pool is None:
-            self._pool = pool(self._url, self._auth, urllib3.Timeout(connect=10.0, read=30.0))
+            self._pool = pool(self._url, self._auth, urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT))
         address = self.base + path + (f"?{urlencode(query)}" if query else "")
         sent = {**self.headers, **(headers or {})}
         data = None
