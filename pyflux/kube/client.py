@@ -67,6 +67,15 @@ class Client:
         """Name of the kubeconfig context; empty where there is none."""
         return self._target.context
 
+    @property
+    def target(self) -> Target:
+        """Where it goes and as whom; holds secrets."""
+        return self._target
+
+    def login(self) -> list[tuple[str, str]]:
+        """The headers that say who is asking; holds secrets. Raises KubeError where credentials cannot be had."""
+        return list(self._login())
+
     def close(self) -> None:
         self._connection.close()
 

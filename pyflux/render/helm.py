@@ -165,5 +165,5 @@ def _kustomized(objects: list[Obj], spec: Obj) -> list[Obj]:
         with open(os.path.join(folder, "kustomization.yaml"), "w", encoding="utf-8") as file:
             file.write("resources:\n- helm-output.yaml\n")
         overlay = {key: spec[key] for key in ("patches", "images") if spec.get(key)}
-        text = kustomize.build(folder, ".", overlay)
+        text = kustomize.build(folder, "", overlay)
     return [obj for obj in load_all(text, strict=False) if obj]

@@ -1,0 +1,151 @@
+"""Makes room for a release: objects that are there already become Helm's, as helm-controller has it by default.
+
+helm-controller tells Helm to take ownership and to force conflicts of server-side apply. Helm's SDK does neither for
+us, so both are done right before: existing objects get Helm's marks, and fields that the release sets are taken out of
+what other managers own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pyflux.controllers.helm.work import MANAGER
+from pyflux.errors import Conflict, KubeError, NoMatch, NotFound
+
+if TYPE_CHECKING:
+    from pyflux.catalog.resources import Resource
+    from pyflux.kube.client import Client
+
+    Obj = dict[str, Any]
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+RELEASE_NAME = "meta.helm.sh/release-name"
+RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
+
+
+def make_room(client: Client, objects: list[Obj], release: tuple[str, str], *, adopt: bool) -> None:
+    """Prepares the existing ones of a release's objects. `release` is its namespace and name.
+
+    `adopt` allows to take objects that are not the release's. Raises KubeError.
+    """
+    places: list[tuple[Obj, Resource]] = []
+    for obj in objects:
+        try:
+            resource = client.resource_for(obj["apiVersion"], obj["kind"])
+        except NoMatch:
+            # Helm says so in its own words
+            continue
+        places.append((obj, resource))
+    names = [(resource, obj["metadata"].get("name", ""), _namespace(obj, resource, release)) for obj, resource in places]
+    for (obj, resource), existing in zip(places, client.get_many(names), strict=True):
+        if isinstance(existing, NotFound):
+            continue
+        if isinstance(existing, KubeError):
+            raise existing
+        if not _is_released(existing, release):
+            if not adopt:
+                continue
+            existing = _mark(client, resource, existing, release)
+        _release_fields(client, resource, marked(obj, resource, release), existing)
+
+
+def _namespace(obj: Obj, resource: Resource, release: tuple[str, str]) -> str:
+    return (obj["metadata"].get("namespace") or release[0]) if resource.namespaced else ""
+
+
+def _is_released(obj: Obj, release: tuple[str, str]) -> bool:
+    metadata = obj["metadata"]
+    notes = metadata.get("annotations") or {}
+    return (
+        (metadata.get("labels") or {}).get(MANAGED_BY) == "Helm"
+        and notes.get(RELEASE_NAMESPACE) == release[0]
+        and notes.get(RELEASE_NAME) == release[1]
+    )
+
+
+def _mark(client: Client, resource: Resource, obj: Obj, release: tuple[str, str]) -> Obj:
+    metadata = obj["metadata"]
+    body = {"metadata": _marks(release)}
+    return client.patch(resource, metadata["name"], metadata.get("namespace", ""), body, field_manager=MANAGER)
+
+
+def _marks(release: tuple[str, str]) -> Obj:
+    return {
+        "labels": {MANAGED_BY: "Helm"},
+        "annotations": {RELEASE_NAME: release[1], RELEASE_NAMESPACE: release[0]},
+    }
+
+
+def marked(obj: Obj, resource: Resource, release: tuple[str, str]) -> Obj:
+    """The object as Helm applies it: with its marks and its namespace."""
+    metadata = dict(obj["metadata"])
+    for field, values in _marks(release).items():
+        metadata[field] = {**(metadata.get(field) or {}), **values}
+    namespace = _namespace(obj, resource, release)
+    if namespace:
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    return {**obj, "metadata": metadata}
+
+
+def _release_fields(client: Client, resource: Resource, wanted: Obj, existing: Obj) -> None:
+    """Where the object would conflict, takes its fields from the other managers."""
+    try:
+        client.apply(wanted, dry_run=True, field_manager=MANAGER, resource=resource)
+        return
+    except Conflict:
+        pass
+    except KubeError:
+        # refused for another reason: Helm will be told the same
+        return
+    entries = []
+    for entry in existing["metadata"].get("managedFields") or []:
+        if entry.get("manager") == MANAGER and entry.get("operation") == "Apply":
+            entries.append(entry)
+            continue
+        fields = without(entry.get("fieldsV1") or {}, wanted)
+        if fields:
+            entries.append({**entry, "fieldsV1": fields})
+    metadata = existing["metadata"]
+    # an empty list would be filled in again from the whole object
+    patch = [{"op": "replace", "path": "/metadata/managedFields", "value": entries or [{}]}]
+    client.patch(
+        resource, metadata["name"], metadata.get("namespace", ""), patch, type="json", field_manager=MANAGER
+    )
+
+
+def without(fields: Obj, wanted: Any) -> Obj:
+    """Owned fields less those that `wanted` sets."""
+    left: Obj = {}
+    for key, below in fields.items():
+        if key == ".":
+            left[key] = below
+            continue
+        found, value = _follow(key, wanted)
+        if not found:
+            left[key] = below
+        elif below:
+            rest = without(below, value)
+            if any(inner != "." for inner in rest):
+                left[key] = rest
+    return left if any(key != "." for key in left) else {}
+
+
+def _follow(key: str, wanted: Any) -> tuple[bool, Any]:
+    """What `wanted` has at one step of managed fields."""
+    kind, _, text = key.partition(":")
+    if kind == "f":
+        return (text in wanted, wanted.get(text)) if isinstance(wanted, dict) else (False, None)
+    if not isinstance(wanted, list):
+        return False, None
+    if kind == "v":
+        value = json.loads(text)
+        return value in wanted, None
+    if kind == "k":
+        keys = json.loads(text)
+        for item in wanted:
+            if isinstance(item, dict) and all(item.get(name) == value for name, value in keys.items()):
+                return True, item
+    return False, None
