@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 from pyflux.catalog.gotime import parse
@@ -12,14 +13,19 @@ from pyflux.errors import KubeError, PyfluxError, UsageError
 from pyflux.kube import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from typing import Any
 
     from pyflux.env import Call, Env
     from pyflux.kube.client import Client
 
     Obj = dict[str, Any]
+    Job = tuple[str, dict[str, str]]
+    """Path and query of a pod's log."""
+    Inbox = Queue[str | KubeError | ValueError | None]
 
+_AHEAD = 1000
+"""Entries of a log that are read before they can be printed."""
 _DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 _PODS = Resource("", "v1", "pods", "Pod")
 _PART_OF_FLUX = "app.kubernetes.io/part-of=flux"
@@ -79,9 +85,8 @@ def run(env: Env, call: Call) -> None:
         namespace="" if call.bool("all-namespaces") else env.kube.namespace,
     )
     jobs = [(f"{_PODS.path(namespace, pod['metadata']['name'])}/log", _for_pod(query, pod)) for pod in pods]
-    if _read(env, client, jobs, keep, side_by_side=call.bool("follow")):
-        return
-    raise PyfluxError("failed to collect logs from all Flux pods")
+    if not _read(env, client, jobs, keep, follow=call.bool("follow")):
+        raise PyfluxError("failed to collect logs from all Flux pods")
 
 
 def _query(call: Call) -> dict[str, str]:
@@ -134,44 +139,44 @@ def _rank(pod: Obj) -> tuple[bool, bool, bool, int, float]:
     )
 
 
-def _read(
-    env: Env, client: Client, jobs: list[tuple[str, dict[str, str]]], keep: Filter, *, side_by_side: bool
-) -> bool:
-    """Prints the entries of all logs, one log after the other or as they come; False where one could not be read."""
-    lock = threading.Lock()
-    failures: list[str] = []
+def _read(env: Env, client: Client, jobs: Sequence[Job], keep: Filter, *, follow: bool) -> bool:
+    """Reads all logs at once and prints them one after the other or, following, as entries come.
 
-    def show(own: Client, path: str, query: dict[str, str]) -> None:
-        try:
-            _print(env, own.stream(path, query), keep, lock)
-        except KubeError as error:
-            with lock:
-                env.log.plain(f"failed getting logs: {error.message}")
-                failures.append(path)
-
-    if not side_by_side or len(jobs) == 1:
-        for path, query in jobs:
-            show(client, path, query)
-        return not failures
-    threads = [threading.Thread(target=show, args=(client.fork(), path, query), daemon=True) for path, query in jobs]
-    for thread in threads:
-        thread.start()
+    False where a log could not be read. As in flux, that is no failure while others are followed.
+    """
+    shared: Inbox = Queue(_AHEAD)
+    boxes: list[Inbox] = [shared if follow else Queue(_AHEAD) for _ in jobs]
+    for job, box in zip(jobs, boxes, strict=True):
+        threading.Thread(target=_collect, args=(client.fork(), job, keep, box), daemon=True).start()
     deadline = env.monotonic() + env.kube.timeout
-    for thread in threads:
-        thread.join(max(0.0, deadline - env.monotonic()))
-    # as in flux, a log that cannot be followed is said and is no failure of the others
-    return True
-
-
-def _print(env: Env, lines: Iterable[bytes], keep: Filter, lock: threading.Lock) -> None:
-    for line in lines:
+    complete = True
+    for box in boxes:
         try:
+            while (item := box.get(timeout=max(0.0, deadline - env.monotonic()))) is not None:
+                if isinstance(item, str):
+                    env.write(item)
+                    if follow:
+                        env.stdout.flush()
+                elif isinstance(item, KubeError):
+                    env.log.plain(f"failed getting logs: {item.message}")
+                    complete = False
+                else:
+                    env.log.failure(f"parse error: {item}")
+        except Empty:
+            # time is up
+            break
+    return complete or (follow and len(jobs) > 1)
+
+
+def _collect(client: Client, job: Job, keep: Filter, box: Inbox) -> None:
+    """Puts the wanted entries of one log into `box`, then what went wrong, then None."""
+    path, query = job
+    try:
+        for line in client.stream(path, query):
             text = keep.line(line.decode("utf-8", "replace").rstrip("\r"))
-        except ValueError as error:
-            with lock:
-                env.log.failure(f"parse error: {error}")
-            return
-        if text:
-            with lock:
-                env.write(text)
-                env.stdout.flush()
+            if text:
+                box.put(text)
+    except (KubeError, ValueError) as error:
+        box.put(error)
+    finally:
+        box.put(None)
