@@ -62,8 +62,8 @@ def decode_object(
 ) -> Obj:
     """The object as the server keeps it.
 
-    `patch`: it is the outcome of a patch, shown in errors when it is a text. `apply`: it is an apply configuration, which gets no defaults and
-    keeps its form. `quiet`: unknown fields were reported before.
+    `patch`: it is the outcome of a patch, shown in errors when it is a text. `apply`: it is an apply configuration,
+    which gets no defaults and keeps its form. `quiet`: unknown fields were reported before.
     """
     if patch is not None:
         _check_patched(kind, obj)

@@ -260,7 +260,7 @@ class Controllers:
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             return
         if self.engine.find("/configmaps", name, "kube-root-ca.crt") is None:
-            note = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+            note = "The certificate authority of this sandbox's API server."
             meta = {"name": "kube-root-ca.crt", "annotations": {"kubernetes.io/description": note}}
             made: Obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"ca.crt": self.ca}}
             self._make("/configmaps", name, made)

@@ -254,6 +254,10 @@ def validate_definition_update(obj: Obj, old: Obj) -> list[Cause]:
     for i, version in enumerate((obj.get("status") or {}).get("storedVersions") or []):
         if version not in present:
             where = f"status.storedVersions[{i}]"
-            text = f"missing from spec.versions; {version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {version} and removes {version} from status.storedVersions"
+            text = (
+                f"missing from spec.versions; {version} was previously a storage version, and must remain in "
+                f"spec.versions until a storage migration ensures no data remains persisted in {version} and removes "
+                f"{version} from status.storedVersions"
+            )
             out.append(invalid_value(where, version, text))
     return out

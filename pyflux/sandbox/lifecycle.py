@@ -110,7 +110,8 @@ def status(state: State) -> Status:
 def command(state: State, controllers: list[str]) -> list[str]:
     """The daemon's command line."""
     return [
-        sys.executable, "-m", "pyflux.sandbox.server", "--folder", str(state.folder), "--controllers", json.dumps(controllers),
+        sys.executable, "-m", "pyflux.sandbox.server", "--folder", str(state.folder),
+        "--controllers", json.dumps(controllers),
     ]  # fmt: skip
 
 
@@ -153,7 +154,8 @@ def _await_ready(state: State, child: subprocess.Popen[bytes] | None, timeout: f
             # Another start was faster.
             child = None
         elif code is not None:
-            raise PyfluxError(f"sandbox '{state.name}' did not start: {_last_line(state.log)}", hint=f"see {state.log}")
+            why = _last_line(state.log)
+            raise PyfluxError(f"sandbox '{state.name}' did not start: {why}", hint=f"see {state.log}")
         time.sleep(0.02)
     raise PyfluxError(f"sandbox '{state.name}' is not ready after {timeout:g} seconds", hint=f"see {state.log}")
 

@@ -220,8 +220,12 @@ def validate_update(new: Obj, old: Obj) -> list[Cause]:
     if old.get("deletionTimestamp"):
         added = [f for f in new.get("finalizers") or [] if f not in (old.get("finalizers") or [])]
         if added:
-            shown = " ".join(f'"{f}"' for f in added)
-            text = f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{', '.join(shown.split())}}}"
+            shown = ", ".join(f'"{f}"' for f in added)
+            text = (
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{"
+                + shown
+                + "}"
+            )
             out.append(forbidden_field("metadata.finalizers", text))
     for key in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if new.get(key) != old.get(key):

@@ -60,7 +60,8 @@ def _replicas(obj: Obj, failure: str) -> tuple[int, int]:
 def replica_set(obj: Obj, failure: str) -> Obj:
     """All replicas up."""
     count, up = _replicas(obj, failure)
-    return {"observedGeneration": obj["metadata"].get("generation", 0), "replicas": count, "fullyLabeledReplicas": count,
+    return {"observedGeneration": obj["metadata"].get("generation", 0), "replicas": count,
+            "fullyLabeledReplicas": count,
             "readyReplicas": up, "availableReplicas": up}  # fmt: skip
 
 

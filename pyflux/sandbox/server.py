@@ -119,7 +119,7 @@ class Daemon:
         while self.server is None or not self.server.started:
             await asyncio.sleep(0.01)
         self._write_pid()
-        jobs = [asyncio.create_task(asyncio.Event().wait())]
+        jobs: list[asyncio.Task[Any]] = [asyncio.create_task(asyncio.Event().wait())]
         if self.workloads:
             stand_in = Workloads(self.settings.api_port, self.settings.token, self.state.folder / "ca.crt")
             jobs.append(asyncio.create_task(stand_in.run()))

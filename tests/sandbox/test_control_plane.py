@@ -104,11 +104,11 @@ def test_every_namespace_has_its_account_and_certificate(sandbox: Sandbox, names
 def test_workloads_become_ready_or_fail_when_told_to(sandbox: Sandbox, namespace: str, kind: str) -> None:
     api, base = Api(sandbox), f"/apis/apps/v1/namespaces/{namespace}/{kind}"
     ready = {"deployments": "readyReplicas", "statefulsets": "readyReplicas", "daemonsets": "numberReady"}[kind]
-    for name, annotations in (("good", {}), ("bad", {"sandbox.pyflux.dev/fail": "no image"})):
+    for name, notes in (("good", {}), ("bad", {"sandbox.pyflux.dev/fail": "no image"})):
         body = {
             "apiVersion": "apps/v1",
             "kind": {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}[kind],
-            "metadata": {"name": name, "annotations": annotations},
+            "metadata": {"name": name, "annotations": notes},
             "spec": {
                 "selector": {"matchLabels": {"a": "b"}},
                 "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},

@@ -330,7 +330,7 @@ def _patch_body(body: bytes, media: str) -> Any:
         raise bad_request(f"error decoding patch: {go_error(body, error)}") from None
     wanted = list if media == "application/json-patch+json" else dict
     if not isinstance(made, wanted):
-        name = {list: "array", dict: "object", str: "string"}.get(type(made), "number")
+        name = "array" if isinstance(made, list) else "object" if isinstance(made, dict) else "number"
         go_type = "[]handlers.jsonPatchOp" if wanted is list else "map[string]interface {}"
         head = "" if media.startswith("application/strategic") else "error decoding patch: "
         raise bad_request(f"{head}json: cannot unmarshal {name} into Go value of type {go_type}")

@@ -106,7 +106,8 @@ class CustomVersion:
             value = _at(obj, path.lstrip(".")) if path else None
             parent = _at(obj, path.lstrip(".").rpartition(".")[0]) if path.count(".") > 1 else None
             if parent is not None and not isinstance(parent, dict):
-                text = f"{path} accessor error: {go_map(parent)} is of the type []interface {{}}, expected map[string]interface{{}}"
+                kind = "[]interface {}, expected map[string]interface{}"
+                text = f"{path} accessor error: {go_map(parent)} is of the type {kind}"
                 out.append(invalid_value(path, 0, text))
                 continue
             if value is None or (type(value) is int and value >= 0):

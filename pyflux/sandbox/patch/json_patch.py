@@ -19,15 +19,15 @@ def _refused() -> ApiError:
     return ApiError(422, REFUSED, details={})
 
 
-def _tokens(path: str) -> list[str]:
+def _steps(path: str) -> list[str]:
     return [t.replace("~1", "/").replace("~0", "~") for t in path.split("/")[1:]]
 
 
-def _index(token: str, length: int, path: str, adding: bool = False) -> int:
-    if token == "-" and adding:
+def _index(step: str, length: int, path: str, adding: bool = False) -> int:
+    if step == "-" and adding:
         return length
     try:
-        at = int(token)
+        at = int(step)
     except ValueError:
         raise _refused() from None
     if at < 0:
@@ -37,44 +37,44 @@ def _index(token: str, length: int, path: str, adding: bool = False) -> int:
     return at
 
 
-def _get(container: Any, token: str, path: str) -> Any:
+def _get(container: Any, step: str, path: str) -> Any:
     if isinstance(container, dict):
-        return container.get(token, _MISSING)
+        return container.get(step, _MISSING)
     if isinstance(container, list):
-        return container[_index(token, len(container), path)]
+        return container[_index(step, len(container), path)]
     return _MISSING
 
 
 def _parent(doc: Any, path: str, op: str) -> tuple[Any, str]:
-    tokens = _tokens(path)
-    if not tokens:
+    steps = _steps(path)
+    if not steps:
         raise _refused()
     here = doc
-    for token in tokens[:-1]:
-        here = _get(here, token, path)
+    for step in steps[:-1]:
+        here = _get(here, step, path)
         if not isinstance(here, (dict, list)):
             raise _refused()
-    return here, tokens[-1]
+    return here, steps[-1]
 
 
 def _add(doc: Any, path: str, value: Any, op: str = "add") -> Any:
     if path == "":
         return value
-    parent, token = _parent(doc, path, op)
+    parent, step = _parent(doc, path, op)
     if isinstance(parent, dict):
-        parent[token] = value
+        parent[step] = value
     else:
-        parent.insert(_index(token, len(parent), path, adding=True), value)
+        parent.insert(_index(step, len(parent), path, adding=True), value)
     return doc
 
 
 def _remove(doc: Any, path: str, op: str = "remove") -> Any:
-    parent, token = _parent(doc, path, op)
+    parent, step = _parent(doc, path, op)
     if isinstance(parent, dict):
-        if token not in parent:
+        if step not in parent:
             raise _refused()
-        return parent.pop(token)
-    return parent.pop(_index(token, len(parent), path))
+        return parent.pop(step)
+    return parent.pop(_index(step, len(parent), path))
 
 
 def apply(doc: Any, operations: Any) -> Any:
@@ -108,19 +108,19 @@ def _one(doc: Any, operation: dict[str, Any]) -> Any:
 def _replace(doc: Any, path: str, value: Any) -> Any:
     if path == "":
         return value
-    parent, token = _parent(doc, path, "replace")
+    parent, step = _parent(doc, path, "replace")
     if isinstance(parent, dict):
-        parent[token] = value
+        parent[step] = value
     else:
-        parent[_index(token, len(parent), path)] = value
+        parent[_index(step, len(parent), path)] = value
     return doc
 
 
 def _move(doc: Any, op: str, source: str, path: str) -> Any:
     if op == "move":
         return _add(doc, path, _remove(doc, source, "move"), "move")
-    parent, token = _parent(doc, source, "copy")
-    value = _get(parent, token, source)
+    parent, step = _parent(doc, source, "copy")
+    value = _get(parent, step, source)
     if value is _MISSING:
         raise _refused()
     return _add(doc, path, copy.deepcopy(value), "copy")
@@ -129,8 +129,8 @@ def _move(doc: Any, op: str, source: str, path: str) -> Any:
 def _test(doc: Any, path: str, expected: Any) -> Any:
     have: Any = doc
     if path:
-        parent, token = _parent(doc, path, "test")
-        have = _get(parent, token, path)
+        parent, step = _parent(doc, path, "test")
+        have = _get(parent, step, path)
     if have is _MISSING:
         if expected is None:
             return doc

@@ -215,7 +215,7 @@ class Manager:
         """
         if (config.get("metadata") or {}).get("managedFields") is not None:
             raise ApiError(400, "metadata.managedFields must be nil")
-        identity = {"apiVersion": config.get("apiVersion"), "kind": config.get("kind"), "metadata": {}}
+        identity: Obj = {"apiVersion": config.get("apiVersion"), "kind": config.get("kind"), "metadata": {}}
         before = {**self.empty, **identity} if live is None else live
         try:
             managers = decode(before.get("metadata", {}).get("managedFields"))
@@ -230,7 +230,8 @@ class Manager:
         merged = typed.merge(self.schema, before, config)
         me.fields = without_prefixes(typed.field_set(self.schema, config), self.reset)
         managers[me.key()] = me
-        if last is not None and last.fields:
+        # When everything that was applied before is applied again, nothing can have to go.
+        if last is not None and difference(last.fields, me.fields):
             merged = self._prune(merged, managers, last.fields)
         diff = typed.compare(self.schema, before, merged)
         self._drop_reset(diff)

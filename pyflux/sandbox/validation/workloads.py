@@ -69,7 +69,10 @@ def _sorted(value: dict[str, Any]) -> dict[str, Any]:
 
 def _int_or_percent(value: Any, path: str) -> list[Cause]:
     if isinstance(value, str) and not _PERCENT.match(value):
-        text = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+        text = (
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex "
+            "used for validation is '[0-9]+%')"
+        )
         return [invalid_value(path, value, text)]
     if isinstance(value, int) and value < 0:
         return [invalid_value(path, value, NEGATIVE)]
