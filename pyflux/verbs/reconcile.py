@@ -146,7 +146,7 @@ class Reconciliation:
 
     def _source(self, kind: Kind, obj: Obj) -> None:
         """Reconciles what `obj` is made from, and for charts what those are made from."""
-        source, name, namespace, deeper = source_of(kind, obj, self.env.kube.namespace)
+        source, name, namespace, deeper = source_of(kind, obj)
         key = (source.name, namespace, name)
         if key not in self._sources:
             self.one(source, name, namespace, with_source=deeper)
@@ -203,11 +203,8 @@ def _answered(before: str) -> Callable[[Obj], bool]:
     return done
 
 
-def source_of(kind: Kind, obj: Obj, namespace: str) -> tuple[Kind, str, str, bool]:
-    """(kind, name, namespace) of an object's source, and whether that has a source to reconcile, too.
-
-    `namespace` is the command's; a Kustomization's source is looked for there unless it names another.
-    """
+def source_of(kind: Kind, obj: Obj) -> tuple[Kind, str, str, bool]:
+    """(kind, name, namespace) of an object's source, and whether that has a source to reconcile, too."""
     spec = obj.get("spec") or {}
     own = columns.namespace(obj)
     if kind is kinds.HELM_RELEASE and not spec.get("chartRef"):
@@ -217,7 +214,6 @@ def source_of(kind: Kind, obj: Obj, namespace: str) -> tuple[Kind, str, str, boo
     name = str(ref.get("kind", ""))
     if name not in _SOURCES_OF[kind.name]:
         raise PyfluxError(f"cannot reconcile source of kind {name}")
-    where = namespace if kind is kinds.KUSTOMIZATION else own
-    if kind is not kinds.HELM_CHART:
-        where = str(ref.get("namespace") or where)
+    # a chart's source is always in the chart's namespace
+    where = own if kind is kinds.HELM_CHART else str(ref.get("namespace") or own)
     return kinds.kind(name), str(ref.get("name", "")), where, name == "HelmChart"
