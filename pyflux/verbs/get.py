@@ -103,6 +103,11 @@ def _has_status(kind: Kind, obj: Obj, name: str, status: str) -> bool:
 
 def run(env: Env, call: Call) -> None:
     """`get KIND [name]`."""
+    if call.values.get("path"):
+        from pyflux.verbs.fleet.listing import run as list_repository
+
+        list_repository(env, call)
+        return
     kind = kinds.by_path(call.path)
     view = View(env, call)
     name = call.args[0] if call.args else ""

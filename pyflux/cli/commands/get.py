@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyflux.catalog import kinds
+from pyflux.cli.commands.fleet_flags import BUILDING
 from pyflux.cli.kinds import plural, rows
 from pyflux.cli.model import Command, Flag
 
@@ -10,6 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyflux.catalog.kinds import Kind
 
+_REPOSITORY = (
+    Flag("path", "string", "List what a checkout holds, without a cluster", complete="file", extra=True),
+    *BUILDING,
+)
 _SHOW_SOURCE = (Flag("show-source", "bool", "Show where each object gets what it applies"),)
 
 
@@ -72,7 +77,7 @@ COMMAND = Command(
         many=True,
         usage="",
         hot=True,
-        flags={kind: _SHOW_SOURCE for kind in kinds.KINDS if kind.shows_source},
+        flags={kind: (*_SHOW_SOURCE, *_REPOSITORY) for kind in kinds.KINDS if kind.shows_source},
         extra_rows={
             "": [_all("resources", "pyflux get")],
             "sources": [_all("sources", "pyflux get sources")],
