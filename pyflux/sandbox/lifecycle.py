@@ -18,6 +18,7 @@ from pathlib import Path
 import pyflux
 from pyflux.errors import PyfluxError
 from pyflux.sandbox.state import State
+from pyflux.sandbox.strays import end_strays
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -188,6 +189,7 @@ def run_foreground(state: State, controllers: list[str] | None = None) -> int:
 def stop(state: State, timeout: float = STOP_SECONDS) -> bool:
     """Stops a sandbox, with everything on disk; False when it did not run."""
     if not running(state):
+        end_strays(state)
         return False
     pid = pid_of(state)
     deadline = time.monotonic() + timeout

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from pyflux.sandbox.state import Settings, State
+from pyflux.sandbox.strays import end_strays, forget, remember
 
 log = logging.getLogger("sandbox")
-READY_SECONDS = 30
+LOG_BYTES = 16 << 20
 
 
 class Daemon:
@@ -145,11 +146,13 @@ class Daemon:
                 child = await asyncio.create_subprocess_exec(
                     *self.command, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL, env=env
                 )
+            remember(self.state, child.pid)
             started = asyncio.get_running_loop().time()
             try:
                 code = await child.wait()
             except asyncio.CancelledError:
                 await _end(child)
+                forget(self.state)
                 raise
             log.warning("the controllers ended with code %s; starting them again", code)
             if asyncio.get_running_loop().time() - started > 60:
@@ -167,6 +170,20 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
         await child.wait()
+
+
+def _shorten(path: Path) -> None:
+    """Keeps the end of a log that has grown large."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return
+    if size > LOG_BYTES:
+        with path.open("rb") as file:
+            file.seek(size - LOG_BYTES // 2)
+            file.readline()
+            rest = file.read()
+        path.write_bytes(rest)
 
 
 def lock(state: State) -> int | None:
@@ -196,6 +213,9 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("sandbox %s runs already", state.name)
         return 3
     try:
+        if end_strays(state):
+            log.warning("ended controllers that a killed sandbox had left behind")
+        _shorten(state.controllers_log)
         settings = state.move_ports(state.prepare())
         asyncio.run(Daemon(state, settings, json.loads(given.controllers), not given.no_workloads).run())
     finally:

@@ -64,6 +64,11 @@ class State:
         return self.folder / "daemon.json"
 
     @property
+    def controllers_pid_file(self) -> Path:
+        """JSON of the running controllers: pid."""
+        return self.folder / "controllers.json"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the daemon while it runs."""
         return self.folder / "daemon.lock"

@@ -27,7 +27,8 @@ Key = tuple[str, str]
 """(namespace, name); the namespace is empty for cluster-wide objects."""
 
 HISTORY = 5000
-"""Events kept a resource for watches that start in the past; older ones are answered with 410."""
+HISTORY_BYTES = 32 << 20
+"""Events kept a resource for watches that start in the past, by number and size; older ones are answered with 410."""
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Table:
         self.spaces: dict[str, dict[str, Record]] = {}
         self.history: deque[Event] = deque()
         self.oldest = 0
+        self.size = 0
         self.listeners: set[Listener] = set()
 
     def put(self, record: Record) -> None:
@@ -96,8 +98,11 @@ class Table:
     def publish(self, event: Event) -> None:
         """Puts a committed event into history and hands it to the listeners."""
         self.history.append(event)
-        while len(self.history) > HISTORY:
-            self.oldest = self.history.popleft().version
+        self.size += len(event.record.data)
+        while len(self.history) > HISTORY or (self.size > HISTORY_BYTES and len(self.history) > 1):
+            gone = self.history.popleft()
+            self.size -= len(gone.record.data)
+            self.oldest = gone.version
         for listener in tuple(self.listeners):
             listener(event)
 

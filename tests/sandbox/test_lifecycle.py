@@ -110,6 +110,23 @@ def test_controllers_are_children_and_end_with_the_sandbox(environ: dict[str, st
         os.kill(int(pid), 0)
 
 
+def test_controllers_left_behind_by_a_kill_are_ended(environ: dict[str, str], tmp_path: Path) -> None:
+    one = state("one", environ)
+    command = [sys.executable, "-c", "import time; time.sleep(600)", str(one.kubeconfig)]
+    lifecycle.start(one, command)
+    deadline = time.monotonic() + 20
+    while not one.controllers_pid_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    left = json.loads(one.controllers_pid_file.read_text())["pid"]
+    os.kill(lifecycle.pid_of(one), signal.SIGKILL)
+    while lifecycle.running(one):
+        time.sleep(0.01)
+    os.kill(left, 0)
+    lifecycle.start(one, [])
+    with pytest.raises(ProcessLookupError):
+        os.kill(left, 0)
+
+
 def test_folders_follow_the_environment(tmp_path: Path) -> None:
     assert home({"PYFLUX_HOME": "/p"}) == Path("/p/sandbox")
     assert home({"XDG_STATE_HOME": "/x"}) == Path("/x/pyflux/sandbox")
