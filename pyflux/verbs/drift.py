@@ -63,6 +63,11 @@ class Differ:
             raise _failed(wanted, why) from why
         if not resource.namespaced:
             wanted["metadata"].pop("namespace", None)
+        elif not wanted["metadata"].get("namespace"):
+            raise DryRunFailed(
+                f"{id_of(wanted).subject} namespace not specified: the server could not find the requested resource",
+                hint="Set spec.targetNamespace, or a namespace in the manifest.",
+            )
         existing = self._existing(resource, wanted)
         if _skipped(wanted, existing):
             return _changed(SKIPPED, existing or wanted)
@@ -131,8 +136,7 @@ def _recreated(wanted: Obj, existing: Obj | None, why: KubeError) -> bool:
 def _failed(wanted: Obj, why: KubeError) -> DryRunFailed:
     subject = id_of(wanted).subject
     if isinstance(why, NotFound) and not isinstance(why, NoMatch):
-        where = "not found" if wanted["metadata"].get("namespace") else "namespace not specified"
-        return DryRunFailed(f"{subject} {where}: {why.message}", hint=why.hint)
+        return DryRunFailed(f"{subject} not found: {why.message}", hint=why.hint)
     causes = why.details.get("causes")
     conflict = isinstance(causes, list) and any(
         isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict" for cause in causes
