@@ -42,8 +42,8 @@ def _content(folder: str) -> str | None:
         with open(os.path.join(folder, path), "rb") as file:
             data = file.read(_MAX_DIGESTED)
         total += len(data)
-        # only a kustomization can refer to other files, by a path that leads up
-        if total > _MAX_DIGESTED or (b".." in data and os.path.basename(path).lower().startswith("kustomization")):
+        leads_up = b".." if os.path.basename(path).lower().startswith("kustomization") else b"../"
+        if total > _MAX_DIGESTED or leads_up in data:
             return None
         sha.update(f"{path}\0{len(data)}\0".encode("utf-8", "surrogateescape"))
         sha.update(data)

@@ -16,6 +16,20 @@ _POD_TEMPLATES = {
     ("batch/v1", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
     ("v1", "Pod"): ("spec",),
 }
+# fields that the official controller always sends, since their Go types cannot be left out
+_EMPTY: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
+    ("apps/v1", "Deployment"): (("spec", "strategy"), ("spec", "template", "metadata")),
+    ("apps/v1", "StatefulSet"): (("spec", "updateStrategy"), ("spec", "template", "metadata")),
+    ("apps/v1", "DaemonSet"): (("spec", "updateStrategy"), ("spec", "template", "metadata")),
+    ("batch/v1", "Job"): (("spec", "template", "metadata"),),
+    ("batch/v1", "CronJob"): (
+        ("spec", "jobTemplate", "metadata"),
+        ("spec", "jobTemplate", "spec", "template", "metadata"),
+    ),
+    ("v1", "Namespace"): (("spec",),),
+    ("v1", "PersistentVolumeClaim"): (("spec", "resources"),),
+}
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
 def normalize(obj: Obj) -> None:
@@ -23,17 +37,32 @@ def normalize(obj: Obj) -> None:
     version, kind = obj["apiVersion"], obj["kind"]
     path = _POD_TEMPLATES.get((version, kind))
     if path is not None:
-        for container in _list(_at(obj, path), "containers"):
-            _protocols(_list(container, "ports"))
+        _pod(_at(obj, path))
     elif version == "v1" and kind == "Service":
-        _protocols(_list(obj.get("spec"), "ports"))
+        ports = _list(obj.get("spec"), "ports")
+        _protocols(ports)
+        for port in ports:
+            # the API server reads 0 as "the same as port"
+            port.setdefault("targetPort", 0)
     elif version == "v1" and kind == "Secret":
         _secret(obj)
+    for where in _EMPTY.get((version, kind), ()):
+        holder = _at(obj, where[:-1])
+        if isinstance(holder, dict):
+            holder.setdefault(where[-1], {})
     obj["metadata"].pop("creationTimestamp", None)
     if kind != "CustomResourceDefinition":
         obj.pop("status", None)
     else:
         _without_ca_bundle(obj)
+
+
+def _pod(spec: Any) -> None:
+    for field in _CONTAINERS:
+        for container in _list(spec, field):
+            container.setdefault("resources", {})
+    for container in _list(spec, "containers"):
+        _protocols(_list(container, "ports"))
 
 
 def _at(obj: Any, path: tuple[str, ...]) -> Any:

@@ -185,7 +185,7 @@ class KustomizationController:
         revision, pause = artifact["revision"], self._options.requeue_dependency
 
         def canceled() -> bool:
-            return self._stop.is_set() or self.queue.requested(key)
+            return self._stop.is_set() or self._outdated(key, obj, revision)
 
         work = Work(self._tools, client, obj, artifact, patcher, own_judge, canceled)
         try:
@@ -213,6 +213,21 @@ class KustomizationController:
         conditions.put(obj, conditions.READY, "True", SUCCEEDED, f"Applied revision: {revision}")
         work.record(SUCCEEDED)
         return Result(jittered(seconds(obj["spec"]["interval"]), self._options.jitter))
+
+    def _outdated(self, key: Key, obj: Obj, revision: str) -> bool:
+        """True when there is newer work than what is being done for the object."""
+        latest = self._informer.get(key)
+        if latest is None or latest["metadata"].get("deletionTimestamp"):
+            return True
+        if latest["metadata"].get("generation") != obj["metadata"].get("generation"):
+            return True
+        if requested_at(latest) != requested_at(obj):
+            return True
+        kind, namespace, name = depends.source_key(obj)
+        informer = self._sources.get(kind)
+        source = informer.get(Key(namespace, name)) if informer is not None else None
+        artifact: Obj = ((source or {}).get("status") or {}).get("artifact") or {}
+        return bool(artifact.get("revision", revision) != revision)
 
     # -- deletion
 
