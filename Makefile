@@ -26,7 +26,7 @@ demo: $(STAMP) ## the whole GitOps day on an embedded cluster; leaves ./demo to 
 	@$(BIN)/pyflux sandbox demo --dir demo
 
 test: $(STAMP) ## unit, command-line and sandbox tests
-	$(BIN)/pytest -q tests --ignore=tests/real
+	$(BIN)/pytest -q tests -m "not real"
 
 check: $(STAMP) ## format, lint, types, layers, fresh docs
 	$(BIN)/ruff format --check .
@@ -46,7 +46,7 @@ real: ## build the real servers (needs Go 1.26)
 	$(MAKE) -C tests/real all
 
 test-real: $(STAMP) ## end-to-end tests on the real servers
-	$(BIN)/pytest -q tests/real tests/e2e -m real
+	$(BIN)/pytest -q tests -m real
 
 bench: $(STAMP) ## measure; FLUX=/path/to/flux puts the reference CLI beside
 	$(BIN)/python bench/run.py $(if $(FLUX),--flux $(FLUX))
