@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 FINALIZER = "finalizers.fluxcd.io"
-COMPONENTS = ("source", "kustomize")
+COMPONENTS = ("source", "kustomize", "helm")
 
 
 @dataclass(frozen=True)

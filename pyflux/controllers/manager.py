@@ -11,10 +11,16 @@ from pyflux.catalog.resources import Resource
 from pyflux.controllers import unreconciled
 from pyflux.controllers.core import requested, wants_work
 from pyflux.controllers.events import Recorder
+from pyflux.controllers.helm.reconciler import HelmReleaseController
+from pyflux.controllers.helm.triggers import Triggers as HelmTriggers
 from pyflux.controllers.informer import Informer, key_of
 from pyflux.controllers.kustomize.reconciler import SOURCES, KustomizationController
 from pyflux.controllers.kustomize.triggers import WATCH_LABEL, Triggers
+from pyflux.controllers.source.charttriggers import watch_sources
 from pyflux.controllers.source.gitrepository import GitRepositoryController
+from pyflux.controllers.source.helmchart import HelmChartController
+from pyflux.controllers.source.helmrepository import HelmRepositoryController
+from pyflux.controllers.source.ocirepository import OCIRepositoryController
 from pyflux.controllers.source.server import ArtifactServer, split_address
 from pyflux.controllers.source.storage import Storage
 from pyflux.controllers.trees import Trees
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
 
 SYNC_TIMEOUT = 30.0
 STOP_GRACE = 20.0
+_SOURCES = (HelmRepositoryController, HelmChartController, OCIRepositoryController)
+_CHARTS = ("HelmChart", "OCIRepository", "ExternalArtifact")
 _CONFIGS = (
     Resource("", "v1", "configmaps", "ConfigMap", True),
     Resource("", "v1", "secrets", "Secret", True),
@@ -77,29 +85,56 @@ class Manager:
                 sources["GitRepository"], self._storage, self._recorder, options, self._log
             )
             self._add(controller, sources["GitRepository"])
+            for made in _SOURCES:
+                informer = self._informer(kind_named(made.kind).resource, options.labels)
+                sources[made.kind] = informer
+                source = made(informer, self._storage, self._recorder, options, self._log)
+                self._add(source, informer)
+                if made is HelmChartController:
+                    watch_sources(informer, source.queue, sources)
         if options.alone:
-            for kind in unreconciled.KINDS:
+            reconciled = {controller.kind for controller in self._controllers}
+            if "helm" in options.components:
+                reconciled.add(HelmReleaseController.kind)
+            for kind in (kind for kind in unreconciled.KINDS if kind not in reconciled):
                 informer = self._informer(kind_named(kind).resource)
                 if kind in SOURCES:
                     sources[kind] = informer
                 self._add(unreconciled.UnreconciledController(kind, informer), informer)
+        trees = Trees(os.path.join(options.storage_path, "trees"), self._local)
+        configs = {resource.kind: self._informer(resource, WATCH_LABEL) for resource in _CONFIGS}
         if "kustomize" in options.components:
-            self._build_kustomize(sources)
+            self._build_kustomize(sources, trees, configs)
+        if "helm" in options.components:
+            self._build_helm(sources, trees, configs)
 
-    def _build_kustomize(self, sources: dict[str, Informer]) -> None:
+    def _source(self, sources: dict[str, Informer], kind: str) -> Informer:
+        if kind not in sources:
+            sources[kind] = self._informer(kind_named(kind).resource)
+        return sources[kind]
+
+    def _build_helm(self, sources: dict[str, Informer], trees: Trees, configs: dict[str, Informer]) -> None:
+        informer = self._informer(kind_named("HelmRelease").resource, self._options.labels)
+        controller = HelmReleaseController(informer, trees, self._recorder, self._options, self._log, self._stop)
+        triggers = HelmTriggers(informer, controller.queue)
+        for kind in _CHARTS:
+            triggers.watch_source(kind, self._source(sources, kind))
+        for kind, config in configs.items():
+            triggers.watch_config(kind, config)
+        self._controllers.append(controller)
+
+    def _build_kustomize(self, sources: dict[str, Informer], trees: Trees, configs: dict[str, Informer]) -> None:
         for kind in SOURCES:
-            if kind not in sources:
-                sources[kind] = self._informer(kind_named(kind).resource)
+            self._source(sources, kind)
         informer = self._informer(kind_named("Kustomization").resource, self._options.labels)
-        trees = Trees(os.path.join(self._options.storage_path, "trees"), self._local)
         controller = KustomizationController(
             informer, sources, trees, self._recorder, self._options, self._log, self._stop
         )
         triggers = Triggers(informer, controller.queue)
         for kind in SOURCES:
             triggers.watch_source(kind, sources[kind])
-        for resource in _CONFIGS:
-            triggers.watch_config(resource.kind, self._informer(resource, WATCH_LABEL))
+        for kind, config in configs.items():
+            triggers.watch_config(kind, config)
         self._controllers.append(controller)
 
     def _local(self, artifact: Obj) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,29 @@ class Trees:
                 tree.used = time.monotonic()
             self._drop_idle()
 
+    @contextmanager
+    def archive(self, artifact: Obj) -> Iterator[str]:
+        """The artifact's own file, its digest checked; it must not be changed. Raises ArtifactGone, FetchFailed."""
+        path = self._local(artifact)
+        mine = bool(path) and os.path.isfile(path)
+        if not mine:
+            path = os.path.join(self._root, f"{uuid.uuid4().hex}.tar.gz")
+        try:
+            if not mine:
+                self._download(artifact, path)
+            self._check(path, artifact)
+            yield path
+        except FileNotFoundError:
+            raise ArtifactGone("artifact not found") from None
+        finally:
+            if not mine and os.path.exists(path):
+                os.unlink(path)
+
+    @staticmethod
+    def _check(path: str, artifact: Obj) -> None:
+        if digest_of(path) != artifact["digest"]:
+            raise FetchFailed(f"computed digest of the artifact doesn't match its advertised '{artifact['digest']}'")
+
     def _drop_idle(self) -> None:
         with self._lock:
             idle = sorted((tree.used, name) for name, tree in self._trees.items() if tree.users == 0)
@@ -91,10 +115,7 @@ class Trees:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            if digest_of(path) != artifact["digest"]:
-                raise FetchFailed(
-                    f"computed digest of the artifact doesn't match its advertised '{artifact['digest']}'"
-                )
+            self._check(path, artifact)
             with open(path, "rb") as file:
                 unpack(file, partial)
             os.replace(partial, folder)

@@ -103,6 +103,7 @@ class Transport:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
         debug: Callable[[str], None] | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._environ = environ
         self._insecure = insecure
@@ -111,7 +112,7 @@ class Transport:
         self._sleep = sleep
         self._debug = debug
         self._connections: dict[tuple[str, str], http.client.HTTPConnection] = {}
-        self._context: ssl.SSLContext | None = None
+        self._context = context
 
     def close(self) -> None:
         for connection in self._connections.values():

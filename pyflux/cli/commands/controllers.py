@@ -9,7 +9,7 @@ COMMAND = Command(
     children=(
         Command(
             "run",
-            "Run the source and kustomize controllers until stopped",
+            "Run the source, kustomize and helm controllers until stopped",
             run="pyflux.verbs.controllers:run",
             extra=True,
             args=(0, 0),
@@ -28,7 +28,7 @@ pyflux controllers run --components kustomize
                 Flag(
                     "components",
                     "strings",
-                    "which controllers to run: source, kustomize (all when not given)",
+                    "which controllers to run: source, kustomize, helm (all when not given)",
                     extra=True,
                 ),
                 Flag(

@@ -37,7 +37,9 @@ def make_room(client: Client, objects: list[Obj], release: tuple[str, str], *, a
             # Helm says so in its own words
             continue
         places.append((obj, resource))
-    names = [(resource, obj["metadata"].get("name", ""), _namespace(obj, resource, release)) for obj, resource in places]
+    names = [
+        (resource, obj["metadata"].get("name", ""), _namespace(obj, resource, release)) for obj, resource in places
+    ]
     for (obj, resource), existing in zip(places, client.get_many(names), strict=True):
         if isinstance(existing, NotFound):
             continue
@@ -111,9 +113,7 @@ def _release_fields(client: Client, resource: Resource, wanted: Obj, existing: O
     metadata = existing["metadata"]
     # an empty list would be filled in again from the whole object
     patch = [{"op": "replace", "path": "/metadata/managedFields", "value": entries or [{}]}]
-    client.patch(
-        resource, metadata["name"], metadata.get("namespace", ""), patch, type="json", field_manager=MANAGER
-    )
+    client.patch(resource, metadata["name"], metadata.get("namespace", ""), patch, type="json", field_manager=MANAGER)
 
 
 def without(fields: Obj, wanted: Any) -> Obj:

@@ -57,6 +57,8 @@ class Helm:
     """One child process; starts with the first call and ends with the block. `stopping()` is asked while it works."""
 
     def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.opening: Callable[[], Obj] | None = None
+        """Gives the arguments of the child's `open`: cluster and namespace. Asked for when the child starts."""
         self._stopping = stopping
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -72,7 +74,7 @@ class Helm:
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._folder = tempfile.TemporaryDirectory(prefix="pyflux-helm-")
-            self._errors = tempfile.TemporaryFile()
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
             home = self._folder.name
             environ = {
                 **os.environ,
@@ -96,8 +98,13 @@ class Helm:
 
     def call(self, op: str, limit: float = STEP, **arguments: Any) -> Any:
         """What an operation of the child gives. `limit` is in seconds. Raises HelmFailed."""
+        if self._process is None and self.opening is not None:
+            opening, self.opening = self.opening(), None
+            self.call("open", **opening)
         process = self._start()
         assert process.stdin is not None
+        if process.stdin.closed:
+            raise HelmEnded("the controllers are stopping")
         try:
             process.stdin.write(json.dumps({"op": op, **arguments}).encode() + b"\n")
             process.stdin.flush()

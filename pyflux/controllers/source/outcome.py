@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STORAGE_FAILED = "StorageOperationFailed"
 FETCH_FAILED = "FetchFailed"
+BUILD_FAILED = "BuildFailed"
 INCLUDE_UNAVAILABLE = "IncludeUnavailable"
 OUTDATED = "ArtifactOutdated"
 IN_STORAGE = "ArtifactInStorage"
@@ -23,6 +24,7 @@ VERIFIED = "SourceVerified"
 ORDER = (
     STORAGE_FAILED,
     FETCH_FAILED,
+    BUILD_FAILED,
     INCLUDE_UNAVAILABLE,
     OUTDATED,
     IN_STORAGE,
@@ -31,7 +33,10 @@ ORDER = (
     conditions.RECONCILING,
 )
 NEGATIVE = frozenset(
-    (STORAGE_FAILED, FETCH_FAILED, INCLUDE_UNAVAILABLE, OUTDATED, conditions.STALLED, conditions.RECONCILING)
+    (
+        *(STORAGE_FAILED, FETCH_FAILED, BUILD_FAILED, INCLUDE_UNAVAILABLE, OUTDATED),
+        *(conditions.STALLED, conditions.RECONCILING),
+    )
 )
 
 

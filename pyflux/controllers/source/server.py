@@ -15,7 +15,7 @@ from pyflux.errors import ConfigError
 if TYPE_CHECKING:
     from pyflux.controllers.source.storage import Storage
 
-_PATH = re.compile(r"/([a-z0-9]+/[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._-]+\.tar\.gz)\Z")
+_PATH = re.compile(r"/([a-z0-9]+/[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._+-]+\.(?:tar\.gz|tgz|yaml))\Z")
 _SILENCE = 60.0
 
 
@@ -83,7 +83,8 @@ def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
                 return
             with open(path, "rb") as file:
                 self.send_response(200)
-                self.send_header("Content-Type", "application/gzip")
+                kind = "text/yaml" if path.endswith(".yaml") else "application/gzip"
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(os.fstat(file.fileno()).st_size))
                 self.end_headers()
                 if body:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Obj = dict[str, Any]
 
 _KEPT = 2
+_NEWEST = ("latest.tar.gz", "index.yaml")
+"""Names under which the newest file of a source is served as well."""
 
 
 class Storage:
@@ -74,12 +76,46 @@ class Storage:
             "lastUpdateTime": now(),
         }
 
+    def put(self, obj: Obj, revision: str, name: str, source: str) -> Obj:
+        """Copies a file as the source's artifact `name`; its description for the status. Raises OSError."""
+        path = f"{self.folder(obj)}/{name}"
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), mode=0o700, exist_ok=True)
+        partial = f"{full}.{os.getpid()}.tmp"
+        shutil.copyfile(source, partial)
+        os.replace(partial, full)
+        digest = digest_of(full)
+        status = os.stat(full)
+        self._verified[full] = (status.st_mtime_ns, status.st_size)
+        return {
+            "path": path,
+            "url": self.url(path),
+            "revision": revision,
+            "digest": digest,
+            "size": status.st_size,
+            "lastUpdateTime": now(),
+        }
+
+    def link(self, obj: Obj, artifact: Obj, name: str) -> str:
+        """Serves an artifact under a lasting name beside its own; the URL. Raises OSError."""
+        path = f"{self.folder(obj)}/{name}"
+        partial = os.path.join(self.root, f"{path}.{os.getpid()}.tmp")
+        if os.path.lexists(partial):
+            os.unlink(partial)
+        os.link(self.local(artifact), partial)
+        os.replace(partial, os.path.join(self.root, path))
+        if os.path.lexists(partial):
+            # renaming onto another name of the same file does nothing
+            os.unlink(partial)
+        return self.url(path)
+
     def collect(self, obj: Obj, artifact: Obj) -> int:
         """Removes a source's artifacts that are neither advertised nor recent; how many."""
         folder = os.path.join(self.root, self.folder(obj))
         current, removed = self.local(artifact), 0
         limit = time.time() - self._retention
-        others = [path for path in glob.glob(os.path.join(glob.escape(folder), "*.tar.gz")) if path != current]
+        found = [path for path in glob.glob(os.path.join(glob.escape(folder), "*")) if not path.endswith(".tmp")]
+        others = [path for path in found if path != current and os.path.basename(path) not in _NEWEST]
         others.sort(key=os.path.getmtime, reverse=True)
         for path in others[_KEPT - 1 :]:
             if os.path.getmtime(path) < limit:

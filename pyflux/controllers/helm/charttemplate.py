@@ -1,0 +1,82 @@
+"""The HelmChart that is made of a HelmRelease's `spec.chart`."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from pyflux.catalog.kinds import kind as kind_named
+from pyflux.controllers.helm import spec
+from pyflux.controllers.helm.releasing import origin_labels
+from pyflux.controllers.helm.work import MANAGER
+from pyflux.errors import NotFound, PyfluxError
+
+if TYPE_CHECKING:
+    from pyflux.kube.client import Client
+
+    Obj = dict[str, Any]
+
+RESOURCE = kind_named("HelmChart").resource
+_COPIED = ("chart", "version", "reconcileStrategy", "valuesFiles", "ignoreMissingValuesFiles", "verify")
+
+
+class AccessDenied(PyfluxError):
+    """A reference into another namespace is not allowed."""
+
+
+def check_access(obj: Obj, kind: str, namespace: str, name: str, *, allowed: bool) -> None:
+    """Raises AccessDenied for another namespace where that is not allowed."""
+    if not allowed and namespace != obj["metadata"]["namespace"]:
+        raise AccessDenied(f"can't access '{kind}/{namespace}/{name}', cross-namespace references have been blocked")
+
+
+def build(obj: Obj) -> Obj:
+    """The HelmChart of a HelmRelease."""
+    template = copy.deepcopy(obj["spec"]["chart"])
+    given = template["spec"]
+    source = given["sourceRef"]
+    chart: Obj = {key: given[key] for key in _COPIED if key in given}
+    chart["sourceRef"] = {"kind": source["kind"], "name": source["name"]}
+    chart["interval"] = given.get("interval") or obj["spec"]["interval"]
+    wanted = template.get("metadata") or {}
+    metadata: Obj = {
+        "name": spec.chart_name(obj),
+        "namespace": spec.chart_namespace(obj),
+        "labels": {**(wanted.get("labels") or {}), **origin_labels(obj)},
+    }
+    if wanted.get("annotations"):
+        metadata["annotations"] = wanted["annotations"]
+    return {
+        "apiVersion": f"{RESOURCE.group}/{RESOURCE.version}",
+        "kind": "HelmChart",
+        "metadata": metadata,
+        "spec": chart,
+    }
+
+
+def reconcile(client: Client, obj: Obj, *, cross_namespace: bool) -> None:
+    """Creates, changes or deletes the HelmChart; `status.helmChart` names it. Raises AccessDenied, KubeError."""
+    status = obj["status"]
+    template = obj["spec"].get("chart")
+    name = f"{spec.chart_namespace(obj)}/{spec.chart_name(obj)}" if template else ""
+    deleted = bool(obj["metadata"].get("deletionTimestamp"))
+    if deleted or (status.get("helmChart") and status["helmChart"] != name):
+        _delete(client, obj)
+    if deleted or not template:
+        return
+    chart = build(obj)
+    metadata = chart["metadata"]
+    check_access(obj, "HelmChart", metadata["namespace"], metadata["name"], allowed=cross_namespace)
+    client.apply(chart, force=True, field_manager=MANAGER, resource=RESOURCE)
+    status["helmChart"] = name
+
+
+def _delete(client: Client, obj: Obj) -> None:
+    namespace, _, name = str(obj["status"].get("helmChart") or "").partition("/")
+    if obj["spec"].get("suspend") or not name:
+        return
+    try:
+        client.delete(RESOURCE, name, namespace)
+    except NotFound:
+        pass
+    obj["status"].pop("helmChart", None)

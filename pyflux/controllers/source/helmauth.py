@@ -1,0 +1,54 @@
+"""Credentials of a HelmRepository: its Secrets, read the way source-controller reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyflux.controllers.core import seconds
+from pyflux.controllers.source.gitauth import read_secret
+from pyflux.controllers.source.httpget import Login
+from pyflux.controllers.source.outcome import FETCH_FAILED, SourceFailed
+from pyflux.errors import KubeError
+
+if TYPE_CHECKING:
+    from pyflux.kube.client import Client
+
+    Obj = dict[str, Any]
+
+
+def _failed(text: str) -> SourceFailed:
+    return SourceFailed(FETCH_FAILED, "AuthenticationFailed", text)
+
+
+def _secret(client: Client, obj: Obj, field: str) -> dict[str, bytes]:
+    reference = obj["spec"].get(field)
+    if not reference:
+        return {}
+    namespace, name = obj["metadata"]["namespace"], reference["name"]
+    try:
+        return read_secret(client, name, namespace)
+    except KubeError as why:
+        raise _failed(f"failed to get secret '{namespace}/{name}': {why}") from None
+
+
+def repository_login(client: Client, obj: Obj) -> Login:
+    """What `secretRef`, `certSecretRef` and `passCredentials` say. Raises SourceFailed."""
+    spec = obj["spec"]
+    data = _secret(client, obj, "secretRef")
+    tls = _secret(client, obj, "certSecretRef") or data
+    username, password = (data.get(key, b"").decode("utf-8", "replace") for key in ("username", "password"))
+    if bool(username) != bool(password):
+        name = f"{obj['metadata']['namespace']}/{spec['secretRef']['name']}"
+        raise _failed(f"invalid '{name}' secret data: required fields 'username' and 'password'")
+    certificate, key = tls.get("tls.crt") or tls.get("certFile"), tls.get("tls.key") or tls.get("keyFile")
+    if bool(certificate) != bool(key):
+        raise _failed("invalid TLS data: both the certificate and its key are needed")
+    return Login(
+        username=username,
+        password=password,
+        everywhere=bool(spec.get("passCredentials")),
+        ca=tls.get("ca.crt") or tls.get("caFile") or b"",
+        certificate=certificate or b"",
+        key=key or b"",
+        timeout=seconds(spec.get("timeout"), 60.0),
+    )
