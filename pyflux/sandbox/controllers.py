@@ -10,6 +10,7 @@ import asyncio
 import copy
 import logging
 from collections import deque
+from datetime import UTC, datetime, timedelta
 
 from pyflux.sandbox import crds
 from pyflux.sandbox.engine import Engine, Options
@@ -17,6 +18,8 @@ from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import ApiError, Obj
 
 log = logging.getLogger("sandbox")
+EVENT_SECONDS = 3600
+EXPIRE_EVERY = 60.0
 BACKGROUND = {"propagationPolicy": "Background"}
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
 _PROTECTED = {
@@ -91,7 +94,7 @@ class Controllers:
             if _is_established(obj):
                 crds.serve(self.engine.registry, obj)
             self._add("establish", record.name)
-        uids = {record.uid for _, record in self.engine.store.everything()}
+        uids = self.engine.store.by_uid
         for resource, record in list(self.engine.store.everything()):
             if b'"deletionTimestamp":"' in record.data:
                 self._add("finalize", resource, record.namespace, record.name)
@@ -101,6 +104,27 @@ class Controllers:
                 self._add("orphaned", resource, record.namespace, record.name)
         for record in self.engine.store.table("/namespaces").select(None):
             self._add("account", record.name)
+
+    def expire_events(self, before: str) -> int:
+        """Deletes the events last seen before a time (RFC 3339, UTC); how many there were."""
+        kind = self._kind("/events")
+        gone = 0
+        for record in list(self.engine.store.table("/events").records.values()):
+            obj = record.load()
+            series = obj.get("series") or {}
+            times = (obj.get("lastTimestamp"), obj.get("eventTime"), series.get("lastObservedTime"))
+            seen = max(t for t in (*times, obj["metadata"]["creationTimestamp"]) if t)
+            if kind is not None and seen < before:
+                self.engine.delete(kind, record.namespace, record.name, {}, copy.copy(_GC))
+                gone += 1
+        return gone
+
+    async def expire(self) -> None:
+        """Lets events go after an hour, as a real cluster does, until cancelled."""
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            before = datetime.now(UTC) - timedelta(seconds=EVENT_SECONDS)
+            self.expire_events(before.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -228,10 +252,11 @@ class Controllers:
 
     def _owner_done(self, uid: str) -> None:
         """A dependent went: its owner may have been waiting for it."""
-        for resource, record in self.engine.store.everything():
-            if record.uid == uid and b'"foregroundDeletion"' in record.data:
-                self._finalize(resource, record.namespace, record.name)
-                return
+        where = self.engine.store.by_uid.get(uid)
+        if where is not None:
+            record = self.engine.store.get(*where)
+            if record is not None and b'"foregroundDeletion"' in record.data:
+                self._finalize(*where)
 
     # Namespaces
 

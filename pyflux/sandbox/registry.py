@@ -138,6 +138,8 @@ class Registry:
     def __init__(self) -> None:
         self.by_path: dict[tuple[str, str, str], Kind] = {}
         self.generation = 0
+        self._indexed = -1
+        self._by_resource: dict[str, Kind] = {}
         for row in _ROWS.strip().splitlines():
             self.add(_builtin(row))
 
@@ -165,10 +167,12 @@ class Registry:
 
     def by_resource(self, resource: str) -> Kind | None:
         """A kind that uses this table of the store: the first one served."""
-        for found in self.by_path.values():
-            if found.resource == resource:
-                return found
-        return None
+        if self._indexed != self.generation:
+            self._indexed = self.generation
+            self._by_resource = {}
+            for found in self.by_path.values():
+                self._by_resource.setdefault(found.resource, found)
+        return self._by_resource.get(resource)
 
     def kinds(self) -> list[Kind]:
         """All served kinds."""

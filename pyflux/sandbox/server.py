@@ -58,6 +58,7 @@ class Daemon:
         make_defaults(engine, self.settings.api_port)
         app = App(engine, self.settings.token)
         tasks = [asyncio.create_task(control.run()), asyncio.create_task(self._serve(app))]
+        tasks.append(asyncio.create_task(control.expire()))
         git = self._git()
         await store.settled()
         app.ready = True

@@ -135,6 +135,7 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.version = 1
         self.by_owner: dict[str, set[tuple[str, str, str]]] = {}
+        self.by_uid: dict[str, tuple[str, str, str]] = {}
         self._load()
         self.committed = self.version
         for table in self.tables.values():
@@ -159,10 +160,12 @@ class Store:
             self._own(resource, record)
 
     def _own(self, resource: str, record: Record) -> None:
+        self.by_uid[record.uid] = (resource, record.namespace, record.name)
         for uid in record.owners:
             self.by_owner.setdefault(uid, set()).add((resource, record.namespace, record.name))
 
     def _disown(self, resource: str, record: Record) -> None:
+        self.by_uid.pop(record.uid, None)
         for uid in record.owners:
             held = self.by_owner.get(uid)
             if held:
