@@ -6,6 +6,7 @@ Nothing in the checkout is changed.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from pyflux.git.checkout import checkout
@@ -50,11 +51,22 @@ class LocalRepository(Store):
         """The commit of a branch, tag, remote branch, abbreviated or full hash, with ~ and ^. Raises RefMissing."""
         from dulwich.objectspec import parse_commit
 
+        base = re.split(r"[~^]", revision, maxsplit=1)[0]
         try:
-            commit = parse_commit(self.repo, revision.encode())
-        except (KeyError, ValueError, NotImplementedError):
+            commit: Any = parse_commit(self.repo, (base or "HEAD").encode())
+            for mark, digits in re.findall(r"([~^])(\d*)", revision[len(base) :]):
+                commit = self._ancestor(commit, mark, int(digits or 1))
+        except (KeyError, ValueError, IndexError, NotImplementedError):
             raise RefMissing(f"there is no revision {revision!r} in {self.folder}") from None
         return str(commit.id.decode())
+
+    def _ancestor(self, commit: Any, mark: str, number: int) -> Any:
+        """`~N` is the Nth first parent up, `^N` the Nth parent. Raises IndexError, KeyError."""
+        if mark == "^":
+            return self.repo[commit.parents[number - 1]] if number else commit
+        for _ in range(number):
+            commit = self.repo[commit.parents[0]]
+        return commit
 
     def merge_base(self, one: str, other: str) -> str:
         """The newest commit that two commits share. Raises GitError where they share none."""
