@@ -12,7 +12,7 @@ from pyflux.sandbox.schema.decode import DecodeError, Decoder
 from pyflux.sandbox.status import ApiError, Obj, bad_request, invalid_value
 
 if TYPE_CHECKING:
-    from pyflux.sandbox.engine import Options
+    from pyflux.sandbox.options import Options
 
 
 def _bad_patch(shown: Any, text: str) -> ApiError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from pyflux.sandbox.engine import Engine, Options
+from pyflux.sandbox.engine import Engine
+from pyflux.sandbox.options import Options
 from pyflux.sandbox.status import Obj
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")

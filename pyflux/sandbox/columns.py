@@ -186,10 +186,6 @@ def _node_status(obj: Obj) -> str:
     return "Unknown"
 
 
-def _yes(value: Any) -> str:
-    return "<unset>" if value is None else str(bool(value)).lower()
-
-
 def _text(value: Any, default: str) -> str:
     return default if value is None else str(value)
 

@@ -13,7 +13,8 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from pyflux.sandbox import crds
-from pyflux.sandbox.engine import Engine, Options
+from pyflux.sandbox.engine import Engine
+from pyflux.sandbox.options import Options
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import ApiError, Obj
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from pyflux.sandbox import objectmeta, strategy
+from pyflux.sandbox import deleting, objectmeta, strategy
 from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
-from pyflux.sandbox.objectmeta import get
+from pyflux.sandbox.options import Options
 from pyflux.sandbox.podwarnings import pod_warnings
 from pyflux.sandbox.registry import Kind, Registry
 from pyflux.sandbox.schema.builtin import zero
-from pyflux.sandbox.schema.scalars import now
 from pyflux.sandbox.ssa.fieldset import SELF, FieldSet
 from pyflux.sandbox.ssa.managed import Manager
 from pyflux.sandbox.ssa.typed import TypedError
@@ -26,9 +24,11 @@ from pyflux.sandbox.status import (
     STALE,
     ApiError,
     Obj,
+    Qualified,
     already_exists,
     bad_request,
     conflict,
+    forbidden,
     invalid,
     invalid_value,
     not_found,
@@ -36,25 +36,6 @@ from pyflux.sandbox.status import (
 from pyflux.sandbox.storage import Record, Store
 
 Mutator = Callable[[Obj], Obj]
-IMMORTAL = ("default", "kube-system", "kube-public")
-
-
-@dataclass
-class Options:
-    """What a request asks for beside its object."""
-
-    manager: str = ""
-    agent: str = ""
-    dry_run: bool = False
-    field_validation: str = "Warn"
-    force: bool = False
-    user: str = "system:admin"
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def manager_or_agent(self) -> str:
-        """The field manager: named, or the first part of the User-Agent."""
-        return self.manager or "".join(c for c in self.agent.split("/")[0] if c.isprintable())[:128]
 
 
 def reset_fields(kind: Kind, subresource: str) -> FieldSet:
@@ -149,9 +130,10 @@ class Engine:
             raise error
         options.warnings += pod_warnings(kind, obj)
         strategy.allocate(self, kind, obj)
-        return self._store(kind, None, obj, options)
+        return self.store_object(kind, None, obj, options)
 
-    def _store(self, kind: Kind, old: Obj | None, obj: Obj, options: Options) -> Obj:
+    def store_object(self, kind: Kind, old: Obj | None, obj: Obj, options: Options) -> Obj:
+        """Writes an object, unless it is a dry run, and tells the hooks."""
         stored = to_storage(kind, obj)
         if options.dry_run:
             if old is not None:
@@ -178,13 +160,9 @@ class Engine:
             return
         found = self.find("/namespaces", "", namespace)
         if found is None:
-            from pyflux.sandbox.status import Qualified
-
             raise not_found(Qualified("", "namespaces"), namespace)
         if found["metadata"].get("deletionTimestamp"):
             text = f"unable to create new content in namespace {namespace} because it is being terminated"
-            from pyflux.sandbox.status import forbidden
-
             error = forbidden(kind.qualified, name, text)
             cause = {
                 "reason": "NamespaceTerminating",
@@ -251,8 +229,8 @@ class Engine:
         if obj == old:
             return obj
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and not strategy.holds(kind, obj):
-            return self._finish_delete(kind, obj, options)
-        return self._store(kind, old, obj, options)
+            return self.finish_delete(kind, obj, options)
+        return self.store_object(kind, old, obj, options)
 
     def patch(
         self,
@@ -333,61 +311,10 @@ class Engine:
 
     def delete(self, kind: Kind, namespace: str, name: str, delete_options: Obj, options: Options) -> tuple[Obj, int]:
         """Deletes or marks for deletion; returns the body of the answer and its code."""
-        old = self.get(kind, namespace, name)
-        self._preconditions(kind, old, delete_options)
-        if kind.resource == "/namespaces" and name in IMMORTAL:
-            from pyflux.sandbox.status import forbidden
+        return deleting.delete(self, kind, self.get(kind, namespace, name), delete_options, options)
 
-            raise forbidden(kind.qualified, name, "this namespace may not be deleted")
-        obj, gone = self._delete(kind, old, delete_options, options)
-        if gone and "d" not in kind.flags:
-            details: Obj = {"name": name}
-            if kind.group:
-                details["group"] = kind.group
-            details |= {"kind": kind.plural, "uid": old["metadata"]["uid"]}
-            return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}, 200
-        return obj, 202 if not gone and delete_options.get("orphanDependents") is False else 200
-
-    def _preconditions(self, kind: Kind, old: Obj, delete_options: Obj) -> None:
-        wanted = delete_options.get("preconditions") or {}
-        meta = old["metadata"]
-        for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            if wanted.get(key) and wanted[key] != meta.get(key):
-                why = "deleted and then recreated" if key == "uid" else "modified"
-                text = (
-                    f"the {label} in the precondition ({wanted[key]}) does not match the {label} in record "
-                    f"({meta.get(key)}). The object might have been {why}"
-                )
-                raise conflict(kind.qualified_kind, meta["name"], text)
-
-    def _delete(self, kind: Kind, old: Obj, delete_options: Obj, options: Options) -> tuple[Obj, bool]:
-        obj = copy.deepcopy(old)
-        meta = obj["metadata"]
-        finalizers = [f for f in meta.get("finalizers") or [] if f not in ("orphan", "foregroundDeletion")]
-        policy = delete_options.get("propagationPolicy")
-        if delete_options.get("orphanDependents") is not None and policy is None:
-            policy = "Orphan" if delete_options["orphanDependents"] else "Background"
-        if policy is None:
-            finalizers = list(meta.get("finalizers") or [])
-        elif policy == "Orphan":
-            finalizers.append("orphan")
-        elif policy == "Foreground":
-            finalizers.append("foregroundDeletion")
-        meta["finalizers"] = finalizers
-        if not finalizers:
-            del meta["finalizers"]
-        if not finalizers and not strategy.holds(kind, obj):
-            if kind.resource == "/pods":
-                _mark(meta)
-            return self._finish_delete(kind, obj, options), True
-        if not meta.get("deletionTimestamp"):
-            _mark(meta)
-        strategy.mark_deleted(kind, obj)
-        if obj == old:
-            return obj, False
-        return self._store(kind, old, obj, options), False
-
-    def _finish_delete(self, kind: Kind, obj: Obj, options: Options) -> Obj:
+    def finish_delete(self, kind: Kind, obj: Obj, options: Options) -> Obj:
+        """Removes an object that nothing holds, unless it is a dry run, and tells the hooks."""
         if options.dry_run:
             return obj
         meta = obj["metadata"]
@@ -405,13 +332,6 @@ class Engine:
 def group_version(text: str | None) -> str:
     """An apiVersion as Go prints it: the core group is an empty word before the slash."""
     return text if text and "/" in text else f"/{text or ''}"
-
-
-def _mark(meta: Obj) -> None:
-    meta["deletionTimestamp"] = now()
-    meta["deletionGracePeriodSeconds"] = 0
-    if "generation" in meta:
-        meta["generation"] += 1
 
 
 def _uid_gone(kind: Kind, name: str, meta: Obj) -> ApiError:
@@ -453,6 +373,3 @@ def _same(new: Obj, old: Obj) -> bool:
 def _keep_times(meta: Obj, was: Obj) -> None:
     if "managedFields" in was:
         meta["managedFields"] = was["managedFields"]
-
-
-__all__ = ["Engine", "Options", "get", "reset_fields"]

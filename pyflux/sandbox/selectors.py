@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,8 +173,6 @@ FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "apps/replicasets": {"status.replicas": ("status", "replicas")},
     "batch/jobs": {"status.successful": ("status", "succeeded")},
 }  # fmt: skip
-
-Test = Callable[[Obj], bool]
 
 
 def _at(obj: Obj, path: tuple[str, ...]) -> str:

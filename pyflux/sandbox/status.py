@@ -124,14 +124,6 @@ def forbidden(resource: Qualified, name: str, why: str) -> ApiError:
     return ApiError(403, head + why, details=_details(resource, name))
 
 
-def method_not_supported(resource: Qualified, verb: str) -> ApiError:
-    """405 for a verb that the resource does not have."""
-    details = _details(resource)
-    return ApiError(
-        405, f"{verb} is not supported on resources of kind {str(resource)!r}".replace("'", '"'), details=details
-    )
-
-
 def expired(message: str) -> ApiError:
     """410 for a resourceVersion or continue token that is too old."""
     return ApiError(410, message)

@@ -10,7 +10,7 @@ from pyflux.sandbox.allocation import allocate_service, keep_service
 from pyflux.sandbox.podadmission import admit_pod, pod_status
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.builtin import zero
-from pyflux.sandbox.status import ApiError, Cause, Obj, Qualified, forbidden
+from pyflux.sandbox.status import Cause, Obj
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 NAMESPACES = "/namespaces"
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
-SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
 def admit_create(engine: Engine, kind: Kind, obj: Obj) -> None:
@@ -266,8 +265,3 @@ def mark_deleted(kind: Kind, obj: Obj) -> None:
         obj.setdefault("status", {})["phase"] = "Terminating"
     elif kind.resource == DEFINITIONS:
         crds.mark_terminating(obj)
-
-
-def refuse(resource: Qualified, name: str, why: str) -> ApiError:
-    """403, for admission."""
-    return forbidden(resource, name, why)

@@ -22,7 +22,8 @@ from pyflux.sandbox.api.http import (
     summary,
 )
 from pyflux.sandbox.body import converting, no_kind
-from pyflux.sandbox.engine import Engine, Options
+from pyflux.sandbox.engine import Engine
+from pyflux.sandbox.options import Options
 from pyflux.sandbox.patch import json_patch, merge_patch, strategic
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import (

@@ -13,7 +13,7 @@ from pyflux.sandbox.status import ApiError, Obj, bad_request, page_not_found
 
 if TYPE_CHECKING:
     from pyflux.sandbox.api.resources import Resources, Target
-    from pyflux.sandbox.engine import Options
+    from pyflux.sandbox.options import Options
 
 
 async def handle(resources: Resources, target: Target, request: Request) -> Response:

@@ -58,6 +58,3 @@ class Schema:
 
 
 ANY = Schema("any")
-STRING = Schema("scalar", scalar="string")
-INT64 = Schema("scalar", scalar="int64")
-BOOL = Schema("scalar", scalar="bool")

@@ -84,8 +84,3 @@ def time_text(text: str, micro: bool = False) -> str:
 def now() -> str:
     """This moment as metav1.Time prints it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now_micro() -> str:
-    """This moment as metav1.MicroTime prints it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -7,7 +7,7 @@ member, and its children. Path elements are the strings of FieldsV1: `f:name`, `
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pyflux.sandbox.schema.model import ANY, Schema
@@ -156,8 +156,3 @@ def named_fields_as_members(fields: FieldSet, schema: Schema | None) -> FieldSet
             made[SELF] = {}
         out[key] = made
     return out
-
-
-def filtered(fields: FieldSet, keep: Callable[[FieldSet], FieldSet] | None) -> FieldSet:
-    """The set behind an optional filter."""
-    return fields if keep is None else keep(fields)

@@ -13,6 +13,8 @@ from typing import Any
 from pyflux.sandbox.schema.model import Schema
 from pyflux.sandbox.schema.scalars import now
 from pyflux.sandbox.ssa import typed
+from pyflux.sandbox.ssa.check import check
+from pyflux.sandbox.ssa.compare import Comparison, compare
 from pyflux.sandbox.ssa.fieldset import (
     SELF,
     FieldSet,
@@ -26,6 +28,7 @@ from pyflux.sandbox.ssa.fieldset import (
     union,
     without_prefixes,
 )
+from pyflux.sandbox.ssa.merge import merge, remove
 from pyflux.sandbox.status import ApiError, Obj
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -157,7 +160,7 @@ class Manager:
         return encode(self._cap(after))
 
     def _update(self, live: Obj, new: Obj, managers: Managers, name: str) -> Managers:
-        diff = typed.compare(self.schema, live, new)
+        diff = compare(self.schema, live, new)
         self._drop_reset(diff)
         managers = self._take(managers, diff, None, force=True)
         mine = union(diff.modified, diff.added)
@@ -177,13 +180,13 @@ class Manager:
             managers[entry.key()] = entry
         return managers
 
-    def _drop_reset(self, diff: typed.Comparison) -> None:
+    def _drop_reset(self, diff: Comparison) -> None:
         if self.reset:
             diff.added = without_prefixes(diff.added, self.reset)
             diff.modified = without_prefixes(diff.modified, self.reset)
             diff.removed = without_prefixes(diff.removed, self.reset)
 
-    def _take(self, managers: Managers, diff: typed.Comparison, workflow: Key | None, force: bool) -> Managers:
+    def _take(self, managers: Managers, diff: Comparison, workflow: Key | None, force: bool) -> Managers:
         changed = union(diff.modified, diff.added)
         conflicts: dict[Key, FieldSet] = {}
         for key, entry in managers.items():
@@ -227,13 +230,13 @@ class Manager:
         self._check(config)
         me = Entry(name, "Apply", self.api_version, self.subresource, {})
         last = managers.get(me.key())
-        merged = typed.merge(self.schema, before, config)
+        merged = merge(self.schema, before, config)
         me.fields = without_prefixes(typed.field_set(self.schema, config), self.reset)
         managers[me.key()] = me
         # When everything that was applied before is applied again, nothing can have to go.
         if last is not None and difference(last.fields, me.fields):
             merged = self._prune(merged, managers, last.fields)
-        diff = typed.compare(self.schema, before, merged)
+        diff = compare(self.schema, before, merged)
         self._drop_reset(diff)
         managers = self._take(managers, diff, me.key(), force)
         if me.key() in managers:
@@ -255,7 +258,7 @@ class Manager:
 
     def _check(self, config: Obj) -> None:
         try:
-            typed.check(self.schema, config)
+            check(self.schema, config)
         except typed.TypedError as error:
             meta = config.get("metadata") or {}
             version = self.api_version if "/" in self.api_version else f"/{self.api_version}"
@@ -267,17 +270,17 @@ class Manager:
         """Removes what this manager applied before and no longer does, unless somebody else owns it."""
         schema = self.schema
         last_members = named_fields_as_members(last, schema)
-        pruned = typed.remove(schema, merged, last_members) or {}
+        pruned = remove(schema, merged, last_members) or {}
         owned: FieldSet = {}
         for entry in managers.values():
             owned = union(owned, entry.fields)
         merged_set = named_fields_as_members(typed.field_set(schema, merged), schema)
         pruned_set = named_fields_as_members(typed.field_set(schema, pruned), schema)
         keep = union(pruned_set, named_fields_as_members(owned, schema))
-        pruned = typed.remove(schema, merged, difference(merged_set, keep)) or {}
+        pruned = remove(schema, merged, difference(merged_set, keep)) or {}
         pruned_set = named_fields_as_members(typed.field_set(schema, pruned), schema)
         gone = intersection(difference(merged_set, pruned_set), last_members)
-        return typed.remove(schema, merged, gone) or {}
+        return remove(schema, merged, gone) or {}
 
     def _cap(self, managers: Managers) -> Managers:
         """Folds the oldest updaters into one entry when there are more than ten."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import Cause, Obj
-from pyflux.sandbox.validation import core, pods, workloads
+from pyflux.sandbox.validation import core, pods, rbac, workloads
 
 _ROWS = {
     "/configmaps": core.config_map,
@@ -22,10 +22,10 @@ _ROWS = {
     "networking.k8s.io/networkpolicies": core.network_policy,
     "policy/poddisruptionbudgets": workloads.disruption_budget,
     "autoscaling/horizontalpodautoscalers": workloads.autoscaler,
-    "rbac.authorization.k8s.io/roles": core.role,
-    "rbac.authorization.k8s.io/clusterroles": core.cluster_role,
-    "rbac.authorization.k8s.io/rolebindings": core.role_binding,
-    "rbac.authorization.k8s.io/clusterrolebindings": core.cluster_role_binding,
+    "rbac.authorization.k8s.io/roles": rbac.role,
+    "rbac.authorization.k8s.io/clusterroles": rbac.cluster_role,
+    "rbac.authorization.k8s.io/rolebindings": rbac.role_binding,
+    "rbac.authorization.k8s.io/clusterrolebindings": rbac.cluster_role_binding,
 }
 _UPDATES = {
     "/configmaps": core.config_map_update,
@@ -38,8 +38,8 @@ _UPDATES = {
     "apps/daemonsets": workloads.selector_update,
     "apps/statefulsets": workloads.stateful_set_update,
     "batch/jobs": workloads.job_update,
-    "rbac.authorization.k8s.io/rolebindings": core.role_reference_update,
-    "rbac.authorization.k8s.io/clusterrolebindings": core.role_reference_update,
+    "rbac.authorization.k8s.io/rolebindings": rbac.role_reference_update,
+    "rbac.authorization.k8s.io/clusterrolebindings": rbac.role_reference_update,
     "storage.k8s.io/storageclasses": core.storage_class_update,
 }
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from pyflux.sandbox.bootstrap import make_defaults
 from pyflux.sandbox.controllers import Controllers
-from pyflux.sandbox.engine import Engine, Options
+from pyflux.sandbox.engine import Engine
+from pyflux.sandbox.options import Options
 from pyflux.sandbox.registry import Registry
 from pyflux.sandbox.storage import Store
 
