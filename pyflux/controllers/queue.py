@@ -94,11 +94,6 @@ class WorkQueue:
             self._failures.pop(key, None)
             self._due.pop(key, None)
 
-    def requested(self, key: Key) -> bool:
-        """True when the key was added again while it is worked on."""
-        with self._lock:
-            return key in self._again
-
     def get(self) -> Key | None:
         """The next key, waiting for it as long as it takes; None when the queue is closed."""
         with self._lock:
@@ -110,6 +105,8 @@ class WorkQueue:
                     key = self._ready.popleft()
                     self._waiting.discard(key)
                     self._working.add(key)
+                    # what is done now need not be done again at an earlier appointment
+                    self._due.pop(key, None)
                     return key
                 self._lock.wait(self._timers[0][0] - self._clock() if self._timers else None)
 

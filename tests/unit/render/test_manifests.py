@@ -26,14 +26,26 @@ def test_nothing_is_substituted_without_variables() -> None:
 @pytest.mark.parametrize(
     ("document", "variables", "message"),
     [
-        (ONE, {"m": "1"}, "post build failed for 'Deployment.v1.apps/web': envsubst error: "
-         'variable substitution failed: variable not set (strict mode): "n"'),
-        (TWO, {"x-y": "1"}, "post build failed for 'ConfigMap.v1.[noGrp]/raw': envsubst error: "
-         "'x-y' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$'"),
-        (TWO.replace("${x}", "${x"), {"x": "1"}, "post build failed for 'ConfigMap.v1.[noGrp]/raw': envsubst error: "
-         "variable substitution failed: missing closing brace"),
+        (
+            ONE,
+            {"m": "1"},
+            "post build failed for 'Deployment.v1.apps/web': envsubst error: "
+            'variable substitution failed: variable not set (strict mode): "n"',
+        ),
+        (
+            TWO,
+            {"x-y": "1"},
+            "post build failed for 'ConfigMap.v1.[noGrp]/raw': envsubst error: "
+            "'x-y' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$'",
+        ),
+        (
+            TWO.replace("${x}", "${x"),
+            {"x": "1"},
+            "post build failed for 'ConfigMap.v1.[noGrp]/raw': envsubst error: "
+            "variable substitution failed: missing closing brace",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors_name_the_object(document: str, variables: dict[str, str], message: str) -> None:
     with pytest.raises(BuildError) as caught:
         post_build(document, variables=variables, strict=True)
