@@ -50,7 +50,7 @@ def pool(url: RemoteUrl, auth: Auth, timeout: Any) -> Any:
     settings: dict[str, Any] = {
         "headers": {"User-Agent": "git/pyflux"},
         "timeout": timeout,
-        "retries": urllib3.Retry(0, redirect=5, raise_on_redirect=False),
+        "retries": urllib3.Retry(None, connect=0, read=0, status=0, other=0, redirect=5),
         "maxsize": 2,
     }
     context = _context(url, auth)

@@ -22,12 +22,12 @@ _ATTEMPTS = 3
 
 
 def make(env: Env, look: Callable[[], T | None], create: Callable[[], T]) -> T:
-    """What `create` makes. After a broken connection `look` says whether it was made all the same."""
+    """What `create` makes. After a broken connection, or a "taken", `look` says whether it was made all the same."""
     for attempt in range(_ATTEMPTS):
         try:
             return create()
         except ApiError as why:
-            if not why.transient and why.status not in (409, 422):
+            if not why.transient and why.status not in (400, 409, 422):
                 raise
             found = look()
             if found is not None:

@@ -166,7 +166,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
     fake = FakeCluster()
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
-    monkeypatch.setattr(rest, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(rest, "READ_TIMEOUT", 0.6)
     monkeypatch.setattr(ssh, "scan_host_keys", lambda *_a, **_k: [HOST_KEY])
     monkeypatch.setattr(work, "connect", lambda _env: fake)
     monkeypatch.setattr(check, "connect", lambda _env: fake)

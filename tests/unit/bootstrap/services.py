@@ -116,7 +116,7 @@ class Service:
             self._send(handler, fault, {"message": f"made to fail with {fault}"})
             return
         if fault == "timeout":
-            time.sleep(0.6)
+            time.sleep(1.0)
             handler.close_connection = True
             return
         if fault == "reset":
