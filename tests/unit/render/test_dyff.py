@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -48,16 +49,14 @@ def test_named_entries() -> None:
     before = [{"name": "a", "v": 1}, {"name": "b", "v": 2}]
     after = [{"name": "b", "v": 3}, {"name": "c", "image": "x", "z": {"y": 1}}]
     assert text(before, after) == (
-        "\nspec\n⇆ order changed\n- b\n+ b\n"
-        if False
-        else "\nspec\n"
+        "\nspec\n"
         "- one list entry removed:   + one list entry added:\n"
         "- name: a                     - name: c\n"
         "  v: 1                          image: x\n"
         "                                z:\n"
         "                                  y: 1\n"
         "\n\nspec.b.v\n± value change\n- 2\n+ 3\n\n"
-    ).replace("\n\n\nspec.b", "\n\nspec.b")
+    )
 
 
 def test_order() -> None:
@@ -143,4 +142,4 @@ def test_pieces_of_lines_give_both_texts_back(seed: int) -> None:
     assert "".join(text for kind, text in pieces if kind != linediff.INSERT) == one
     assert "".join(text for kind, text in pieces if kind != linediff.DELETE) == two
     kinds = [kind for kind, _ in pieces]
-    assert all(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+    assert all(a != b for a, b in pairwise(kinds))
