@@ -123,7 +123,8 @@ def unpack(source: BinaryIO, target: str, *, max_bytes: int = MAX_UNPACKED, max_
     made = {""}
     total = count = 0
     try:
-        with tarfile.open(fileobj=source, mode="r|gz") as archive:
+        # tarfile's own gzip reader stumbles over headers with extra fields, which Helm writes
+        with gzip.GzipFile(fileobj=source) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
             for entry in archive:
                 count += 1
                 total += max(entry.size, 0)

@@ -144,7 +144,7 @@ def missing(name: str) -> str | None:
     """Why a pair cannot run here, None when it can."""
     if name == EMBEDDED:
         return None
-    parts = ("source-controller", "kustomize-controller") if name == REAL_OFFICIAL else ()
+    parts = ("source-controller", "kustomize-controller", "helm-controller") if name == REAL_OFFICIAL else ()
     return RealCluster.missing(*parts)
 
 
@@ -164,7 +164,10 @@ def started(name: str) -> Iterator[Pair]:
             kubeconfig = cluster.kubeconfig
             client = _connect(kubeconfig)
             if name == REAL_OFFICIAL:
-                cluster.start_controllers()
+                cluster.start_controllers(
+                    *("source-controller", "kustomize-controller", "helm-controller"),
+                    extra_args={"helm-controller": ("--requeue-dependency=1s",)},
+                )
         home = folder / "home"
         home.mkdir()
         if name != REAL_OFFICIAL:

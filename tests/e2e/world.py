@@ -29,14 +29,15 @@ class World:
     def remove(self) -> None:
         """Deletes the test's Flux objects, so that the controllers have no more work with them."""
         client = self.pair.client
-        for name in ("Kustomization", "GitRepository"):
+        for name in ("Kustomization", "HelmRelease", "GitRepository", "HelmRepository", "OCIRepository"):
             where = kind(name).resource
             for obj in client.list(where, self.namespace).items:
                 client.delete(where, obj["metadata"]["name"], self.namespace)
-        wait_until(
-            f"the Kustomizations of {self.namespace} are gone",
-            lambda: not client.list(kind("Kustomization").resource, self.namespace).items,
-        )
+        for name in ("Kustomization", "HelmRelease"):
+            wait_until(
+                f"the {name}s of {self.namespace} are gone",
+                lambda name=name: not client.list(kind(name).resource, self.namespace).items,  # type: ignore[misc]
+            )
 
     def commit(self, files: dict[str, str | None], message: str = "Change") -> str:
         """Commits to main; the revision as Flux writes it."""

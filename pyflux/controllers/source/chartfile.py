@@ -44,7 +44,8 @@ def _read_archive(path: str) -> bytes:
     try:
         if os.path.getsize(path) > MAX_CHART:
             raise ChartError(f"size of chart '{os.path.basename(path)}' exceeds '{MAX_CHART}' bytes limit")
-        with tarfile.open(path, "r|gz") as archive:
+        # tarfile's own gzip reader stumbles over headers with extra fields, which Helm writes
+        with gzip.open(path) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
             for entry in archive:
                 parts = [part for part in entry.name.split("/") if part not in ("", ".")]
                 if len(parts) == 2 and parts[1] == CHART_FILE and entry.isreg():
