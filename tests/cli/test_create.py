@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -461,3 +463,14 @@ def test_tenant() -> None:
         obj["kind"] for obj in yamlin.load_all(create("tenant dev --with-namespace=a --skip-namespace --export").out)
     ]
     assert kinds == ["ServiceAccount", "RoleBinding"]
+
+
+def test_create_starts_light() -> None:
+    probe = (
+        "import sys; from pyflux.cli.main import run\n"
+        "code = run(['create', 'ks', 'web', '--source=web', '--export'])\n"
+        "heavy = {'typer', 'click', 'rich', 'ruamel', 'cryptography', 'orjson', 'dulwich', 'asyncssh', 'kubernetes'}\n"
+        "sys.exit(code or sorted(heavy & set(sys.modules)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
