@@ -122,8 +122,10 @@ def check_git(env: Env, plan: Plan, url: str, auth: Callable[[], Auth]) -> None:
     findings.conclude()
 
 
-def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: Callable[[], Auth]) -> None:
-    """Reachability of the repository, the branch, and whether a push would be let in."""
+def check_repository(
+    env: Env, findings: Findings, plan: Plan, url: str, auth: Callable[[], Auth], *, push: bool = True
+) -> None:
+    """Reachability of the repository, the branch, and (with `push`) whether a push would be let in."""
     from pyflux.git.urls import parse
 
     shown = parse(url).shown
@@ -137,7 +139,7 @@ def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: C
             return f"{shown} answers; it is empty, branch {plan.sync.branch} will be made"
         return f"{shown} answers; branch {resolve(Ref(branch=plan.sync.branch), refs, shown)}"
 
-    def push() -> str:
+    def try_push() -> str:
         from pyflux.git.workcopy import may_push
 
         may_push(url, auth())
@@ -145,8 +147,8 @@ def check_repository(env: Env, findings: Findings, plan: Plan, url: str, auth: C
 
     before = findings.missing
     findings.attempt("reading the repository", reach)
-    if findings.missing == before:
-        findings.attempt("pushing to the repository", push)
+    if push and findings.missing == before:
+        findings.attempt("pushing to the repository", try_push)
 
 
 def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool, proposed: bool) -> None:
@@ -157,19 +159,22 @@ def check_host(env: Env, host: Host, plan: Callable[[], Plan], *, key: bool, pro
     findings = Findings(env)
     env.log.action(f"checking {host.title} at {host.domain}")
     try:
-        _check_host(findings, host, key=key, proposed=proposed)
+        there = _check_host(findings, host, key=key, proposed=proposed)
         wanted = plan()
     except PyfluxError as why:
         findings.bad(why.message, why.hint)
         findings.conclude()
         return
+    if there:
+        check_repository(env, findings, wanted, host.https_url(), host.git_auth, push=not proposed)
     if key:
         _check_ssh(findings, wanted)
     check_cluster(env, findings, wanted)
     findings.conclude()
 
 
-def _check_host(findings: Findings, host: Host, *, key: bool, proposed: bool) -> None:
+def _check_host(findings: Findings, host: Host, *, key: bool, proposed: bool) -> bool:
+    """Looks at the token and the repository; whether the repository is there."""
     for found in host.identity():
         findings.add(found)
     repository = host.find()
@@ -178,7 +183,7 @@ def _check_host(findings: Findings, host: Host, *, key: bool, proposed: bool) ->
         findings.good(f"the repository {host.slug} is not there (or not visible to the token); it will be created")
         for found in problems:
             findings.add(found)
-        return
+        return False
     findings.good(f"the repository {host.slug} is there, {repository.visibility}")
     if repository.archived:
         findings.bad(f"the repository {host.slug} is archived", "unarchive it, or use another --repository")
@@ -192,6 +197,7 @@ def _check_host(findings: Findings, host: Host, *, key: bool, proposed: bool) ->
             "the token may not register deploy keys",
             "give its owner admin rights on the repository, or pass --token-auth",
         )
+    return True
 
 
 def _check_ssh(findings: Findings, plan: Plan) -> None:

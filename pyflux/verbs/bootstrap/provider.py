@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyflux.bootstrap.providers.base import Host
     from pyflux.bootstrap.providers.githubapp import AppIdentity
     from pyflux.bootstrap.secret import SourceSecret
+    from pyflux.kube.client import Client
 
 _NO_REUSE = (
     "--ssh-signing-reuse-private-key is not supported by 'bootstrap {}'; that subcommand generates the SSH "
@@ -203,12 +204,12 @@ def _run(env: Env, call: Call, host: Host, common: Shared, app: AppIdentity | No
     client = open_cluster(env, force=call.bool("force"))
     reconcile.repository(env, host)
     plan = _plan(env, call, host, common, app)
-    if call.bool("pull-request") and not _merged(env, host, plan, common):
+    if call.bool("pull-request") and not _merged(env, client, host, plan, common):
         return
     _steps(env, client, host, plan, common, deploy_token=bool(call.values.get("deploy-token-auth")))
 
 
-def _merged(env: Env, host: Host, plan: Plan, common: Shared) -> bool:
+def _merged(env: Env, client: Client, host: Host, plan: Plan, common: Shared) -> bool:
     """Whether the branch has the manifests; else a pull request with them is open now."""
     from pyflux.bootstrap.pullrequest import propose
     from pyflux.bootstrap.steps import Bootstrap
@@ -216,10 +217,9 @@ def _merged(env: Env, host: Host, plan: Plan, common: Shared) -> bool:
     from pyflux.verbs.bootstrap.work import hooks
 
     work = WorkCopy(host.https_url(), plan.sync.branch, host.git_auth())
-    parts = hooks(env, None, plan, common.manifests, lambda _secret: None)
+    parts = hooks(env, client, plan, common.manifests, lambda _secret: None)
     try:
-        # no step of this one touches the cluster
-        files = Bootstrap(env, None, work, plan, parts).missing_files()  # type: ignore[arg-type]
+        files = Bootstrap(env, client, work, plan, parts).missing_files()
     finally:
         work.close()
     if not files:
@@ -230,7 +230,7 @@ def _merged(env: Env, host: Host, plan: Plan, common: Shared) -> bool:
     return False
 
 
-def _steps(env: Env, client: Any, host: Host, plan: Plan, common: Shared, *, deploy_token: bool) -> None:
+def _steps(env: Env, client: Client, host: Host, plan: Plan, common: Shared, *, deploy_token: bool) -> None:
     from pyflux.bootstrap.steps import Bootstrap
     from pyflux.git.workcopy import WorkCopy
     from pyflux.verbs.bootstrap.work import hooks

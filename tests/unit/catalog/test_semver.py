@@ -17,7 +17,7 @@ def test_order() -> None:
     # the example of semver.org, section 11
     texts = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
              "1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0", "2.0.0"]  # fmt: skip
-    assert sorted(texts[::-1], key=version) == texts
+    assert sorted(set(texts), key=version) == texts
     assert version("v1.2") == version("1.2.0+build.7")
     assert Version.parse("latest") is None
     assert Version.parse("1.2.3.4") is None
