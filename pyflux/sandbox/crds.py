@@ -76,7 +76,7 @@ def serve(registry: Registry, obj: Obj) -> list[Kind]:
             has_status="status" in subresources,
             has_scale="scale" in subresources,
             list_kind=names.get("listKind") or names["kind"] + "List",
-            custom=CustomVersion(group, names["kind"], version),
+            custom=CustomVersion(group, names["kind"], version, obj["metadata"].get("generation", 1)),
             scale=subresources.get("scale") or {},
         )
         registry.add(kind)

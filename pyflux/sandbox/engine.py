@@ -69,6 +69,8 @@ class Engine:
         """The object in the version of `kind`."""
         stored = record.load()
         made = {"kind": kind.kind, "apiVersion": kind.api_version, **stored}
+        if kind.custom is not None and kind.custom.late:
+            kind.custom.refresh(made)
         return from_storage(kind, made)
 
     def record(self, kind: Kind, namespace: str, name: str) -> Record:

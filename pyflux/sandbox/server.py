@@ -35,6 +35,7 @@ class Daemon:
         self.command = controllers
         self.stop = asyncio.Event()
         self.server: Any = None
+        self.code = 0
 
     async def run(self) -> None:
         """Serves until told to stop."""
@@ -51,6 +52,7 @@ class Daemon:
             loop.add_signal_handler(number, self.stop.set)
         store = Store(self.state.database)
         store.attach(loop)
+        store.on_failure = self._failed
         engine = Engine(store, Registry())
         set_secret(engine, self.settings.token)
         control = Controllers(engine, (self.state.folder / "ca.crt").read_text())
@@ -78,6 +80,11 @@ class Daemon:
         if git is not None:
             git.close()
         store.close()
+
+    def _failed(self) -> None:
+        log.error("the database of the sandbox cannot be written; it stops, what was acknowledged is safe")
+        self.code = 1
+        self.stop.set()
 
     async def _serve(self, app: Any) -> None:
         import uvicorn
@@ -218,11 +225,12 @@ def main(arguments: list[str] | None = None) -> int:
             log.warning("ended controllers that a killed sandbox had left behind")
         _shorten(state.controllers_log)
         settings = state.move_ports(state.prepare())
-        asyncio.run(Daemon(state, settings, json.loads(given.controllers), not given.no_workloads).run())
+        daemon = Daemon(state, settings, json.loads(given.controllers), not given.no_workloads)
+        asyncio.run(daemon.run())
     finally:
         state.pid_file.unlink(missing_ok=True)
         os.close(held)
-    return 0
+    return daemon.code
 
 
 if __name__ == "__main__":

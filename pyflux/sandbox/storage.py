@@ -149,6 +149,8 @@ class Store:
         self._thread: threading.Thread | None = None
         self._closing = False
         self.failed: BaseException | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called when the database cannot be written: what is in memory then must not be served any longer."""
 
     def _load(self) -> None:
         row = self._db.execute("SELECT value FROM counters WHERE name='version'").fetchone()
@@ -283,6 +285,7 @@ class Store:
                 if not waiter.done():
                     waiter.set_exception(RuntimeError(f"the sandbox's database failed: {self.failed}"))
             self._waiters.clear()
+            self.on_failure()
             return
         for table, event in batch:
             table.publish(event)
@@ -300,6 +303,8 @@ class Store:
         """Returns when all that was written before this call is on disk."""
         if self.version <= self.committed:
             return
+        if self.failed is not None:
+            raise RuntimeError(f"the sandbox's database failed: {self.failed}")
         assert self._loop is not None
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append((self.version, waiter))

@@ -69,6 +69,8 @@ def prepare_create(engine: Engine, kind: Kind, obj: Obj) -> None:
         meta["generation"] = 1
         if kind.has_status:
             obj.pop("status", None)
+            # What a schema says of an absent status shows at once.
+            kind.custom.refresh(obj)
         return
     if "g" in kind.flags or "o" in kind.flags:
         meta["generation"] = 1

@@ -72,7 +72,8 @@ Encoder = Callable[[Record], bytes]
 
 def item_encoder(engine: Engine, kind: Kind, bare: bool) -> Encoder:
     """How a record becomes the JSON of one object; `bare` leaves out apiVersion and kind."""
-    if kind.group == "events.k8s.io" or (kind.group, kind.version) == ("autoscaling", "v1"):
+    late = kind.custom is not None and kind.custom.late
+    if late or kind.group == "events.k8s.io" or (kind.group, kind.version) == ("autoscaling", "v1"):
 
         def convert(record: Record) -> bytes:
             obj = engine.load(kind, record)

@@ -56,11 +56,13 @@ def apply_defaults(schema: Obj, value: Any) -> None:
                 apply_defaults(child, value[key])
         extra = schema.get("additionalProperties")
         if isinstance(extra, dict):
-            for key, item in value.items():
-                if key not in properties:
-                    if item is None and not extra.get("nullable") and "default" in extra:
-                        value[key] = copy.deepcopy(extra["default"])
-                    apply_defaults(extra, value[key])
+            for key in [k for k in value if k not in properties]:
+                if value[key] is None and not extra.get("nullable"):
+                    if "default" not in extra:
+                        del value[key]
+                        continue
+                    value[key] = copy.deepcopy(extra["default"])
+                apply_defaults(extra, value[key])
     elif isinstance(value, list):
         items = schema.get("items")
         if isinstance(items, dict):

@@ -119,14 +119,14 @@ def _type(schema: Obj, value: Any, path: str, out: list[Cause]) -> bool:
 
 
 def _string(schema: Obj, value: str, path: str, out: list[Cause]) -> None:
+    # Length and pattern are one check, which stops at its first failure.
+    found = _pattern(schema["pattern"]) if "pattern" in schema else None
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         out.append(too_long(path, f"may not be more than {schema['maxLength']} bytes"))
-    if "minLength" in schema and len(value) < schema["minLength"]:
+    elif "minLength" in schema and len(value) < schema["minLength"]:
         out.append(invalid_value(path, value, f"{path} in body should be at least {schema['minLength']} chars long"))
-    if "pattern" in schema:
-        found = _pattern(schema["pattern"])
-        if found is not None and not found.search(value):
-            out.append(invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'"))
+    elif found is not None and not found.search(value):
+        out.append(invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'"))
     form = schema.get("format")
     if form and not _format(form, value):
         out.append(type_invalid(path, value, f'{path} in body must be of type {form}: "{value}"'))

@@ -28,7 +28,9 @@ log = logging.getLogger("sandbox")
 class CustomVersion:
     """A served version of a CRD; `spec` is its entry in `spec.versions`."""
 
-    def __init__(self, group: str, kind: str, spec: Obj) -> None:
+    def __init__(self, group: str, kind: str, spec: Obj, generation: int = 1) -> None:
+        self.late = generation > 1
+        """The definition was changed: objects of before are pruned and defaulted anew when they are read."""
         self.group = group
         self.kind = kind
         self.spec = spec
@@ -73,6 +75,12 @@ class CustomVersion:
             structural.apply_defaults(self.openapi, made)
         made["metadata"] = meta
         return made, unknown
+
+    def refresh(self, obj: Obj) -> None:
+        """Prunes and defaults a stored object by this version's schema, in place."""
+        if self.openapi is not None:
+            structural.prune(self.openapi, obj)
+            structural.apply_defaults(self.openapi, obj)
 
     def validate(self, obj: Obj, old: Obj | None, status_only: bool = False) -> list[Cause]:
         """Errors by schema and rules; unchanged parts of an old object are not held against a change."""

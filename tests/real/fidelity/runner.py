@@ -252,9 +252,7 @@ def mask(value: Any, values: dict[str, str]) -> Any:
         for key, item in value.items():
             if key in ("resourceVersion", "continue") and isinstance(item, str) and item:
                 out[key] = "<version>"
-            elif key == "managedFields" and isinstance(item, list):
-                out[key] = sorted((mask(e, values) for e in item), key=lambda e: json.dumps(e, sort_keys=True))
-            elif key == "causes" and isinstance(item, list):
+            elif (key == "managedFields" and isinstance(item, list)) or (key == "causes" and isinstance(item, list)):
                 out[key] = sorted((mask(e, values) for e in item), key=lambda e: json.dumps(e, sort_keys=True))
             elif key in ("clusterIP",) and isinstance(item, str) and item not in ("", "None"):
                 out[key] = "<address>"
