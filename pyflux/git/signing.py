@@ -63,9 +63,20 @@ def gpg_signer(ring: bytes, passphrase: str = "", key_id: str = "") -> Signer:
     import pysequoia
 
     secret = _secret_key(_read_ring(ring), key_id)
-    try:
-        signer = secret.signer(passphrase or None)
+
+    def usable(word: str | None) -> Any:
+        signer = secret.signer(word)
         pysequoia.sign(signer, b"", mode=pysequoia.SignatureMode.DETACHED)
+        return signer
+
+    try:
+        try:
+            signer = usable(passphrase or None)
+        except Exception:
+            if not passphrase:
+                raise
+            # a passphrase for a key that has none does no harm
+            signer = usable(None)
     except Exception as why:
         # the library has one error class for everything
         raise KeyUnusable(f"unable to decrypt GPG private key: {_line(why)}") from None

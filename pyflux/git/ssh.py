@@ -328,7 +328,7 @@ def load_private_key(pem: bytes, passphrase: str = "") -> Any:
         raise KeyUnusable("the private key cannot be decrypted: the passphrase is wrong") from None
     except asyncssh.KeyImportError as why:
         if (not passphrase and b"ENCRYPTED" in pem) or "passphrase" in str(why).lower():
-            raise KeyUnusable("the private key is encrypted: its passphrase is needed") from None
+            raise KeyUnusable("the private key is encrypted: passphrase required") from None
         raise KeyUnusable(f"the private key cannot be read: {why}") from None
 
 

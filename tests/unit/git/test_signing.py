@@ -60,7 +60,7 @@ def test_gpg(url: str, repository: BareRepository, tmp_path: Path) -> None:
     ring = gpg("--export-secret-keys", passphrase="hunter2")
     listing = gpg("--list-keys", "--with-colons").decode()
     first, second = [line.split(":")[4] for line in listing.splitlines() if line.startswith("pub")]
-    for key, passphrase in ((first, "hunter2"), ("0x" + second.lower(), "")):
+    for key, passphrase in ((first, "hunter2"), ("0x" + second.lower(), ""), (second, "of no use")):
         made = commit(url, gpg_signer(ring, passphrase, key))
         repository.git("verify-commit", made, env={"GNUPGHOME": str(home)})
     for arguments, message in [
