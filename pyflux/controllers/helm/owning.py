@@ -102,35 +102,58 @@ def _release_fields(client: Client, resource: Resource, wanted: Obj, existing: O
     except KubeError:
         # refused for another reason: Helm will be told the same
         return
-    entries = []
-    for entry in existing["metadata"].get("managedFields") or []:
-        if entry.get("manager") == MANAGER and entry.get("operation") == "Apply":
-            entries.append(entry)
-            continue
-        fields = without(entry.get("fieldsV1") or {}, wanted)
-        if fields:
-            entries.append({**entry, "fieldsV1": fields})
     metadata = existing["metadata"]
-    # an empty list would be filled in again from the whole object
-    patch = [{"op": "replace", "path": "/metadata/managedFields", "value": entries or [{}]}]
+    patch = [{"op": "replace", "path": "/metadata/managedFields", "value": taken_over(existing, wanted)}]
     client.patch(resource, metadata["name"], metadata.get("namespace", ""), patch, type="json", field_manager=MANAGER)
 
 
-def without(fields: Obj, wanted: Any) -> Obj:
-    """Owned fields less those that `wanted` sets."""
-    left: Obj = {}
-    for key, below in fields.items():
-        if key == ".":
-            left[key] = below
+def taken_over(existing: Obj, wanted: Obj) -> list[Obj]:
+    """The managed fields of an object with those that `wanted` sets in our hands."""
+    entries: list[Obj] = []
+    ours: Obj = {
+        "manager": MANAGER,
+        "operation": "Apply",
+        "apiVersion": wanted["apiVersion"],
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {},
+    }
+    for entry in existing["metadata"].get("managedFields") or []:
+        if entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource"):
+            ours = {**entry, "fieldsV1": union(ours["fieldsV1"], entry.get("fieldsV1") or {})}
             continue
+        left, taken = split(entry.get("fieldsV1") or {}, wanted)
+        if left:
+            entries.append({**entry, "fieldsV1": left})
+        ours["fieldsV1"] = union(ours["fieldsV1"], taken)
+    return [*entries, ours]
+
+
+def split(fields: Obj, wanted: Any) -> tuple[Obj, Obj]:
+    """Owned fields: those that `wanted` does not set, and those that it does."""
+    left: Obj = {}
+    taken: Obj = {}
+    for key, below in fields.items():
         found, value = _follow(key, wanted)
-        if not found:
+        if key == "." or not found:
             left[key] = below
-        elif below:
-            rest = without(below, value)
-            if any(inner != "." for inner in rest):
+        elif not below:
+            taken[key] = below
+        else:
+            rest, part = split(below, value)
+            if rest:
                 left[key] = rest
-    return left if any(key != "." for key in left) else {}
+            if part:
+                taken[key] = part
+    # a holder without anything in it is not worth owning
+    return left if any(key != "." for key in left) else {}, taken
+
+
+def union(one: Obj, other: Obj) -> Obj:
+    """Two trees of field names as one."""
+    result = dict(one)
+    for key, value in other.items():
+        result[key] = union(result[key], value) if key in result else value
+    return result
 
 
 def _follow(key: str, wanted: Any) -> tuple[bool, Any]:

@@ -9,7 +9,7 @@ from pyflux.controllers import conditions
 from pyflux.controllers.core import go_duration
 from pyflux.controllers.helm import crds, owning, snapshot, spec, storage
 from pyflux.controllers.helm.request import RELEASED, REMEDIATED, TESTED
-from pyflux.controllers.helm.work import HelmFailed, whole_seconds
+from pyflux.controllers.helm.work import MANAGER, HelmFailed, whole_seconds
 from pyflux.controllers.kustomize.objects import Entry, id_of, inventory, version_of
 from pyflux.errors import KubeError, NoMatch
 from pyflux.render.helm import GROUP
@@ -82,11 +82,13 @@ def _run(request: Request, action: str, last: int) -> list[Obj]:
         changes=changes(request, given),
     )
     adopt = not given.get("disableTakeOwnership")
-    owning.make_room(request.client, made["objects"], (request.namespace, request.name), adopt=adopt)
+    # Helm's SDK installs into the namespace of its storage; what is elsewhere is put right afterwards
+    moves = action == spec.INSTALL and request.is_elsewhere
+    owner = request.status["storageNamespace"] if moves else request.namespace
+    owning.make_room(request.client, made["objects"], (owner, request.name), adopt=adopt)
     options: Obj = {
         "name": request.name,
         "values": values,
-        "namespace": request.namespace,
         "timeout": whole_seconds(limit),
         "wait": spec.wait_strategy(obj, action),
     }
@@ -94,8 +96,27 @@ def _run(request: Request, action: str, last: int) -> list[Obj]:
         options["max_history"] = spec.max_history(obj)
         options["reset_values"] = True
         options["cleanup_on_fail"] = bool(given.get("cleanupOnFail"))
-    helm.call(action, limit, **options)
+    try:
+        helm.call(action, limit, **options)
+    finally:
+        if moves:
+            _move(request, made["objects"])
     return definitions
+
+
+def _move(request: Request, objects: list[Obj]) -> None:
+    """Makes a release one of its own namespace: in Helm's storage, and in the marks of its objects."""
+    found = request.stored()
+    if not found or found[-1].release.get("namespace") == request.namespace:
+        return
+    owner = (request.namespace, request.name)
+    for obj in objects:
+        resource = request.client.resource_for(obj["apiVersion"], obj["kind"])
+        marked = owning.marked(obj, resource, owner)
+        place = (resource, marked["metadata"]["name"], marked["metadata"].get("namespace", ""))
+        if not isinstance(request.client.get_many([place])[0], KubeError):
+            request.client.apply(marked, force=True, field_manager=MANAGER, resource=resource)
+    storage.rewrite(request.client, found[-1], {**found[-1].release, "namespace": request.namespace})
 
 
 def origin_labels(obj: Obj) -> dict[str, str]:
@@ -108,7 +129,6 @@ def changes(request: Request, given: Obj) -> Obj:
     """What is done to the rendered objects: the fields of `rendered.Changes`."""
     obj = request.obj
     common = spec.section(obj, "commonMetadata")
-    elsewhere = request.status["storageNamespace"] != request.namespace
     return {
         "labels": origin_labels(obj),
         "common_labels": common.get("labels") or {},
@@ -117,7 +137,7 @@ def changes(request: Request, given: Obj) -> Obj:
         "hooks_too": obj["spec"].get("postRenderStrategy") != "nohooks",
         "without_hooks": bool(given.get("disableHooks")),
         # Helm's SDK puts objects into the namespace of its storage
-        "namespace": request.namespace if elsewhere else "",
+        "namespace": request.namespace if request.is_elsewhere else "",
     }
 
 

@@ -49,6 +49,11 @@ class Request:
         return release_namespace(self.obj)
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether the release is not in the namespace of Helm's storage."""
+        return bool(self.status["storageNamespace"] != self.namespace)
+
+    @property
     def status(self) -> Obj:
         found: Obj = self.obj["status"]
         return found

@@ -10,6 +10,7 @@ import base64
 import binascii
 import gzip
 import json
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,16 @@ def releases(client: Client, namespace: str, name: str) -> list[Stored]:
 
 def set_status(client: Client, stored: Stored, status: str, description: str) -> Stored:
     """Rewrites a stored revision's status, as Helm would; what is stored then. Raises KubeError."""
-    import time
-
-    release = dict(stored.release)
-    info = dict(release.get("info") or {})
+    info = dict(stored.release.get("info") or {})
     info["status"], info["description"] = status, description
     order = ("first_deployed", "last_deployed", "deleted", "description", "status", "notes", "resources")
-    release["info"] = {key: info[key] for key in order if key in info}
+    return rewrite(client, stored, {**stored.release, "info": {key: info[key] for key in order if key in info}})
+
+
+def rewrite(client: Client, stored: Stored, release: Obj) -> Stored:
+    """Writes another release in a stored one's place; what is stored then. Raises KubeError."""
     metadata = stored.secret["metadata"]
+    status = (release.get("info") or {}).get("status", "")
     body = {
         "metadata": {
             "resourceVersion": metadata["resourceVersion"],
@@ -131,7 +134,4 @@ def set_status(client: Client, stored: Stored, status: str, description: str) ->
         },
         "data": {"release": encode(release)},
     }
-    answer = client.patch(
-        SECRETS, metadata["name"], metadata["namespace"], body, type="merge", field_manager="helm-controller"
-    )
-    return Stored(answer)
+    return Stored(client.patch(SECRETS, metadata["name"], metadata["namespace"], body, field_manager="helm-controller"))
