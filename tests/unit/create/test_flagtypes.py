@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,9 +62,8 @@ def test_taken(kind: str, text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "text", "message"), REFUSED)
 def test_refused(kind: str, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse(kind, text)
-    assert message in str(caught.value)
 
 
 def test_every_type_is_tested() -> None:
