@@ -282,7 +282,7 @@ def _live(env: Env, typed: str, resource: Resource) -> Words:
 
 def _names(env: Env, resource: Resource) -> list[str]:
     from pyflux.kube import connect
-    from pyflux.kube.client import loads
+    from pyflux.kube.listing import loads
 
     client = connect(env)
     try:

@@ -11,6 +11,7 @@ import time
 from pyflux.catalog.resources import Resource, built_in
 from pyflux.errors import Gone, KubeError, NoMatch, NotFound, Unauthorized, Unreachable, kube_error
 from pyflux.kube import request as req
+from pyflux.kube.listing import loads, read_list, read_object
 from pyflux.kube.transport import Connection, Dropped, Response, is_loopback
 
 TYPE_CHECKING = False
@@ -20,21 +21,12 @@ if TYPE_CHECKING:
 
     from pyflux.kube.config import Target
     from pyflux.kube.request import Request
+    from pyflux.kube.transport import Reader
 
     Obj = dict[str, Any]
 
-_BIG = 262_144
 _RETRY_STATUS = frozenset((429, 502, 503, 504))
 _ATTEMPTS = 4
-
-
-def loads(body: bytes) -> Any:
-    """JSON to Python; large answers by orjson, which costs an import but is three times as fast."""
-    if len(body) > _BIG:
-        import orjson
-
-        return orjson.loads(body)
-    return json.loads(body)
 
 
 class Listing:
@@ -127,8 +119,11 @@ class Client:
         self._headers = headers
         return headers
 
-    def send(self, request: Request) -> Response:
-        """Sends one request, again where that is safe and may help. Raises KubeError for 400 and above."""
+    def send(self, request: Request, reader: Reader | None = None) -> Response:
+        """Sends one request, again where that is safe and may help. Raises KubeError for 400 and above.
+
+        `reader` turns the body into the answer's `value` while it comes in.
+        """
         headers = self._login()
         data = request.encode(self._connection.base, headers)
         attempt = 0
@@ -137,7 +132,7 @@ class Client:
             used = self._connection.is_open
             try:
                 self._connection.send(data)
-                response = self._connection.response()
+                response = self._connection.response(reader)
             except Dropped as error:
                 # an idle connection that the server closed is not a failure: nothing was read of it
                 if attempt < _ATTEMPTS and (request.repeatable or (used and attempt == 1)):
@@ -156,19 +151,22 @@ class Client:
     def _may_repeat(request: Request, response: Response) -> bool:
         return response.status == 429 or (request.repeatable and response.status != 429)
 
-    def send_many(self, requests: Sequence[Request]) -> list[Response | KubeError]:
+    def send_many(
+        self, requests: Sequence[Request], readers: Sequence[Reader | None] | None = None
+    ) -> list[Response | KubeError]:
         """Sends repeatable requests at once over the one connection (HTTP pipelining) and reads the answers in order.
 
-        An error stands in its request's place. Where a server or proxy between does not take pipelined requests,
-        what is left is sent one by one.
+        `readers` has one for each request (see `send`). An error stands in its request's place. Where a server or proxy
+        between does not take pipelined requests, what is left is sent one by one.
         """
         headers = self._login()
         base = self._connection.base
+        how = readers or [None] * len(requests)
         answers: list[Response | KubeError] = []
         try:
             self._connection.send(b"".join(request.encode(base, headers) for request in requests))
-            for request in requests:
-                response = self._connection.response()
+            for request, reader in zip(requests, how, strict=True):
+                response = self._connection.response(reader)
                 if response.status in _RETRY_STATUS:
                     break
                 answers.append(error_of(request, response) if response.status >= 400 else response)
@@ -178,9 +176,9 @@ class Client:
             pass
         if len(answers) < len(requests):
             self._connection.close()
-        for request in requests[len(answers) :]:
+        for index in range(len(answers), len(requests)):
             try:
-                answers.append(self.send(request))
+                answers.append(self.send(requests[index], how[index]))
             except Unreachable:
                 raise
             except KubeError as error:
@@ -198,8 +196,10 @@ class Client:
         fields: str = "",
         chunk: int = 0,
         resource_version: str = "",
+        slim: Callable[[Obj], None] | None = None,
     ) -> Listing:
-        """All objects of a kind, in `chunk`s where given."""
+        """All objects of a kind, in `chunk`s where given; `slim` takes out of each what is not needed."""
+        reader = _reader(resource, slim)
         items: list[Obj] = []
         token = ""
         while True:
@@ -212,26 +212,32 @@ class Client:
                 token=token,
                 resource_version="" if token else resource_version,
             )
-            body = loads(self.send(request).body)
-            items += _items(resource, body)
+            body = self.send(request, reader).value
+            items += body.get("items") or []
             meta = body.get("metadata") or {}
             token = meta.get("continue") or ""
             if not token:
                 return Listing(items, str(meta.get("resourceVersion") or ""))
 
     def list_many(
-        self, resources: Sequence[tuple[Resource, str]], *, labels: str = "", fields: str = ""
+        self,
+        resources: Sequence[tuple[Resource, str]],
+        *,
+        labels: str = "",
+        fields: str = "",
+        slim: Callable[[Obj], None] | None = None,
     ) -> list_of[Listing | KubeError]:
         """Lists of several (resource, namespace) pairs side by side; an error stands in its list's place."""
+        readers = [_reader(resource, slim) for resource, _ in resources]
         requests = [req.listing(resource, namespace, labels=labels, fields=fields) for resource, namespace in resources]
         found: list_of[Listing | KubeError] = []
-        for (resource, _), answer in zip(resources, self.send_many(requests), strict=True):
+        for answer in self.send_many(requests, readers):
             if isinstance(answer, KubeError):
                 found.append(answer)
                 continue
-            body = loads(answer.body)
+            body = answer.value
             version = str((body.get("metadata") or {}).get("resourceVersion") or "")
-            found.append(Listing(_items(resource, body), version))
+            found.append(Listing(body.get("items") or [], version))
         return found
 
     def get(self, resource: Resource, name: str, namespace: str = "", *, subresource: str = "") -> Obj:
@@ -241,10 +247,11 @@ class Client:
     def get_many(self, names: Sequence[tuple[Resource, str, str]]) -> list_of[Obj | KubeError]:
         """Several (resource, name, namespace) objects side by side; an error stands in its object's place."""
         requests = [req.reading(resource, name, namespace) for resource, name, namespace in names]
-        return [answer if isinstance(answer, KubeError) else loads(answer.body) for answer in self.send_many(requests)]
+        answers = self.send_many(requests, [read_object] * len(requests))
+        return [answer if isinstance(answer, KubeError) else answer.value for answer in answers]
 
     def _object(self, request: Request) -> Obj:
-        found: Obj = loads(self.send(request).body)
+        found: Obj = self.send(request, read_object).value
         return found
 
     # -- writing
@@ -452,7 +459,7 @@ class Client:
 
     def server_version(self) -> dict[str, str]:
         """What GET /version says: gitVersion, major, minor, …"""
-        found: dict[str, str] = loads(self.raw("GET", "/version").body)
+        found: dict[str, str] = self._object(req.Request("GET", "/version"))
         return found
 
     def resource_for(self, api_version: str, kind: str) -> Resource:
@@ -462,7 +469,7 @@ class Client:
             return known
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            body = loads(self.raw("GET", path).body)
+            body = self._object(req.Request("GET", path))
         except NotFound:
             raise _no_match(api_version, kind) from None
         for resource in _resources(api_version, body):
@@ -490,12 +497,17 @@ if TYPE_CHECKING:
     list_of = list
 
 
-def _items(resource: Resource, body: Any) -> list[Obj]:
-    items: list[Obj] = body.get("items") or []
-    for item in items:
-        item.setdefault("apiVersion", resource.api_version)
-        item.setdefault("kind", resource.kind)
-    return items
+def _reader(resource: Resource, slim: Callable[[Obj], None] | None) -> Reader:
+    """Reads a list's answer; its objects get the apiVersion and kind that lists of built-in kinds leave out."""
+    api_version, kind = resource.api_version, resource.kind
+
+    def keep(item: Obj) -> None:
+        item.setdefault("apiVersion", api_version)
+        item.setdefault("kind", kind)
+        if slim is not None:
+            slim(item)
+
+    return lambda pieces: read_list(pieces, keep)
 
 
 def _resources(api_version: str, body: Any) -> list[Resource]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pyflux.errors import Invalid, KubeError, NotFound, PyfluxError, TimedOut
 from pyflux.kube import request as req
-from pyflux.kube.client import loads
+from pyflux.kube.listing import loads
 from pyflux.kube.status import CURRENT, FAILED, readiness
 
 TYPE_CHECKING = False

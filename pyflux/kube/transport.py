@@ -14,8 +14,10 @@ from pyflux.kube.config import Target
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO, Any
+
+    Reader = Callable[[Iterator[bytes]], Any]
 
 _MAX_HEAD = 65536
 _MAX_HEADERS = 200
@@ -36,13 +38,14 @@ class Head:
 
 
 class Response(Head):
-    """A whole answer."""
+    """A whole answer; `value` is what a reader made of the body in its place."""
 
-    __slots__ = ("body",)
+    __slots__ = ("body", "value")
 
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes, value: Any = None) -> None:
         super().__init__(status, headers)
         self.body = body
+        self.value = value
 
 
 def split_url(url: str) -> tuple[str, str, int, str]:
@@ -117,7 +120,8 @@ class Connection:
             raise self.unreachable(error) from None
         sock.settimeout(self._timeout)
         self._sock = sock
-        self._file = sock.makefile("rb")
+        file: Any = sock.makefile("rb", buffering=65536)
+        self._file = file
 
     def _dial(self) -> socket.socket:
         wait = min(self._timeout, 30.0)
@@ -197,15 +201,23 @@ class Connection:
             return self.head()
         return Head(status, headers)
 
-    def response(self) -> Response:
-        """Reads a whole answer; the connection stays open where the server lets it."""
-        head = self.head()
-        body = b"".join(self.pieces(head))
-        if head.headers.get("content-encoding") == "gzip":
-            import zlib
+    def response(self, reader: Reader | None = None) -> Response:
+        """Reads a whole answer; the connection stays open where the server lets it.
 
-            body = zlib.decompress(body, 31)
-        return Response(head.status, head.headers, body)
+        With a `reader`, the body of an answer below 400 goes through it piece by piece.
+        """
+        head = self.head()
+        pieces = self.pieces(head)
+        if head.headers.get("content-encoding") == "gzip":
+            pieces = _unzipped(pieces)
+        try:
+            if reader is None or head.status >= 400:
+                return Response(head.status, head.headers, b"".join(pieces))
+            return Response(head.status, head.headers, b"", reader(pieces))
+        except ValueError:
+            self.close()
+            why = "the answer is not JSON; is this the address of an API server?"
+            raise self.unreachable(ValueError(why)) from None
 
     def pieces(self, head: Head) -> Iterator[bytes]:
         """The body's pieces as they come; closes the connection at the end where it cannot be used again."""
@@ -239,6 +251,18 @@ class Connection:
         """Longest silence, in seconds, while a body is read."""
         if self._sock is not None:
             self._sock.settimeout(seconds)
+
+
+def _unzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    import zlib
+
+    stream = zlib.decompressobj(31)
+    try:
+        for piece in pieces:
+            yield stream.decompress(piece)
+        yield stream.flush()
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Obj = dict[str, Any]
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FORMATS = ("", "wide", "name", "json", "yaml")
 
 
@@ -64,6 +65,14 @@ class View:
             return _has_status(kind, obj, name, status) is wanted
 
         return keep
+
+    def slim(self, obj: Obj) -> None:
+        """Takes out what is not shown and may be large."""
+        # bookkeeping of the API server that nobody reads
+        obj["metadata"].pop("managedFields", None)
+        if self.output not in ("json", "yaml"):
+            obj["metadata"].get("annotations", {}).pop(_LAST_APPLIED, None)
+            (obj.get("status") or {}).pop("inventory", None)
 
     def columns(self, kind: Kind) -> tuple[Column, ...]:
         shown = kind.columns
@@ -122,7 +131,7 @@ def run(env: Env, call: Call) -> None:
 
         get_watch.run(env, client, kind, name, view)
         return
-    objects = targets.listing(client, kind, view.namespace, name=name, labels=view.labels).items
+    objects = targets.listing(client, kind, view.namespace, name=name, labels=view.labels, slim=view.slim).items
     if not objects:
         if name:
             raise NotFound(f"{kind.name} object '{name}' not found in {view.where} namespace")
@@ -151,7 +160,8 @@ def run_all(env: Env, call: Call) -> None:
     client = connect(env)
     targets.check_labels(view.labels)
     fields = f"metadata.name={call.args[0]}" if call.args else ""
-    answers = client.list_many([(kind.resource, view.namespace) for kind in wanted], labels=view.labels, fields=fields)
+    places = [(kind.resource, view.namespace) for kind in wanted]
+    answers = client.list_many(places, labels=view.labels, fields=fields, slim=view.slim)
     sections: list[tuple[Kind, list[Obj]]] = []
     for kind, answer in zip(wanted, answers, strict=True):
         if isinstance(answer, NoMatch):

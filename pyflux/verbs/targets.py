@@ -9,7 +9,7 @@ from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from pyflux.catalog.kinds import Kind
@@ -57,12 +57,21 @@ def unique(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def listing(client: Client, kind: Kind, namespace: str, *, name: str = "", labels: str = "", chunk: int = 0) -> Listing:
-    """The objects of a kind. Raises UsageError for labels that cannot be read, KubeError."""
+def listing(
+    client: Client,
+    kind: Kind,
+    namespace: str,
+    *,
+    name: str = "",
+    labels: str = "",
+    chunk: int = 0,
+    slim: Callable[[Obj], None] | None = None,
+) -> Listing:
+    """The objects of a kind, less what `slim` takes out. Raises UsageError for labels that cannot be read, KubeError."""
     fields = f"metadata.name={name}" if name else ""
     check_labels(labels)
     try:
-        return client.list(kind.resource, namespace, labels=labels, fields=fields, chunk=chunk)
+        return client.list(kind.resource, namespace, labels=labels, fields=fields, chunk=chunk, slim=slim)
     except Invalid as error:
         raise selector_error(error, labels) from None
     except NoMatch as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyflux.catalog.resources import Resource
 from pyflux.errors import KubeError, NoMatch, NotFound, PyfluxError, UsageError
-from pyflux.kube.client import loads
+from pyflux.kube.listing import loads
 from pyflux.kube.request import Request
 
 if TYPE_CHECKING:

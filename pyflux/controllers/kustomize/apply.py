@@ -25,7 +25,7 @@ from pyflux.controllers.kustomize.objects import (
 )
 from pyflux.errors import Conflict, Invalid, KubeError, NoMatch, NotFound, PyfluxError
 from pyflux.kube import request as req
-from pyflux.kube.client import loads
+from pyflux.kube.listing import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
