@@ -84,6 +84,11 @@ class Host(ABC):
         return host_of(self.target.hostname)
 
     @property
+    def connecting(self) -> str:
+        """The service in the message at the start, written as flux writes it."""
+        return self.target.hostname
+
+    @property
     def shown(self) -> str:
         """The repository's web address."""
         return f"{web_base(self.target.hostname)}/{self.slug}"

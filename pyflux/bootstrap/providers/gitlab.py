@@ -44,6 +44,10 @@ class GitLab(Host):
         answer = self.rest.call("GET", self._path, what=what, needs=_API, absent=True)
         return None if answer.status == 404 else answer.data
 
+    @property
+    def connecting(self) -> str:
+        return web_base(self.target.hostname)
+
     def find(self) -> Repository | None:
         data = self._project(f"looking up the project {self.slug}")
         return None if data is None else _repository(data)

@@ -50,7 +50,7 @@ def check_teams(teams: dict[str, str]) -> None:
 
 def repository(env: Env, host: Host) -> Repository:
     """Finds or makes the repository, and gives teams access. Raises ApiError, PyfluxError."""
-    env.log.action(f"connecting to {host.domain}")
+    env.log.action(f"connecting to {host.connecting}")
     check_teams(host.target.teams)
     try:
         found = host.find()
