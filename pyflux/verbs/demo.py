@@ -6,6 +6,7 @@ demo is a test as well. At the end nothing is left running, and the repository s
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -53,6 +54,8 @@ class Demo:
         self.environ.pop("KUBECONFIG", None)
         self.started = env.monotonic()
         self.running = False
+        self.helm = importlib.util.find_spec("helm_python") is not None
+        """Whether Helm's SDK is there, so that the demo can show a HelmRelease."""
 
     # -- what a person does
 
@@ -114,8 +117,10 @@ class Demo:
     def replicas(self) -> int:
         return int((self.fetched("deployment", "web").get("spec") or {}).get("replicas", -1))
 
-    def fetched(self, kind: str, name: str) -> dict[str, Any]:
-        text = self.command(f"kubectl --namespace web get {kind} {name} --ignore-not-found --output json", quiet=True)
+    def fetched(self, kind: str, name: str, namespace: str = "web") -> dict[str, Any]:
+        text = self.command(
+            f"kubectl --namespace {namespace} get {kind} {name} --ignore-not-found --output json", quiet=True
+        )
         found: dict[str, Any] = json.loads(text) if text.strip() else {}
         return found
 
@@ -134,6 +139,10 @@ class Demo:
         self.drift()
         self.suspend()
         self.resume()
+        if self.helm:
+            self.release()
+            self.suspend_release()
+            self.roll_back()
         self.say(f"The whole day took {self.env.monotonic() - self.started:.0f} seconds.")
         self.env.write(
             f"# The repository is {os.path.relpath(self.fleet)}; play on with it:\n"
@@ -161,12 +170,13 @@ class Demo:
         url = f"{git}/fleet.git"
         self.say("A Git repository that says what the cluster runs. (pyflux does the Git steps itself here.)")
         local.start(self.fleet, url, BRANCH)
-        for name, text in files(url).items():
+        written = files(url, helm=self.helm)
+        for name, text in written.items():
             path = os.path.join(self.fleet, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-        for name in sorted(files(url)):
+        for name in sorted(written):
             self.env.write(f"  fleet/{name}\n")
         self.commit("Say what the cluster runs")
 
@@ -219,6 +229,62 @@ class Demo:
         self.command("kubectl --namespace web get configmap web --output go-template='{{.data.FAREWELL}}{{println}}'")
         self.expect("the farewell", "see-you", self.fetched("configmap", "web")["data"].get("FAREWELL"))
         self.command("pyflux tree kustomization flux-system --compact")
+
+    # -- the day's second half: a chart
+
+    def prometheus(self) -> tuple[int, str]:
+        """Replicas and retention of the release in the cluster."""
+        found = self.fetched("deployment", "prometheus", "monitoring").get("spec") or {}
+        notes = ((found.get("template") or {}).get("metadata") or {}).get("annotations") or {}
+        return int(found.get("replicas", -1)), str(notes.get("retention", ""))
+
+    def release(self) -> None:
+        self.say("A Helm chart of this repository was released, too.")
+        self.command("pyflux reconcile helmrelease prometheus")
+        self.command("pyflux get helmreleases -A")
+        self.command("kubectl --namespace monitoring get deployments,services,configmaps")
+        self.expect("the release", (1, "15d"), self.prometheus())
+        self.say("New values by commit: an upgrade.")
+        self.edit("monitoring/release.yaml", "retention: 15d", "retention: 30d")
+        self.commit("Keep metrics for a month")
+        self.command("pyflux reconcile kustomization helm-sync --with-source")
+        self.command("pyflux reconcile helmrelease prometheus")
+        self.command("pyflux get helmreleases -A")
+        self.expect("the release", (1, "30d"), self.prometheus())
+
+    def suspend_release(self) -> None:
+        self.say("Suspended, the release stays as it is; resumed, it catches up.")
+        self.command("pyflux suspend helmrelease prometheus")
+        self.edit("monitoring/release.yaml", "replicas: 1", "replicas: 2")
+        self.commit("Run two of them")
+        self.command("pyflux reconcile kustomization helm-sync --with-source")
+        self.expect("the release", (1, "30d"), self.prometheus())
+        self.command("pyflux resume helmrelease prometheus")
+        self.expect("the release", (2, "30d"), self.prometheus())
+
+    def roll_back(self) -> None:
+        self.say("An upgrade that does not come up is rolled back.")
+        self.edit("monitoring/release.yaml", 'simulateFailure: ""', 'simulateFailure: "it crashes"')
+        self.edit("monitoring/release.yaml", "retention: 30d", "retention: 60d")
+        self.commit("Break it")
+        self.command("pyflux reconcile kustomization helm-sync --with-source")
+        self.await_condition("helmrelease", "prometheus", "Remediated")
+        self.command("pyflux get helmreleases -A")
+        self.expect("the release", (2, "30d"), self.prometheus())
+
+    def await_condition(self, kind: str, name: str, wanted: str) -> None:
+        """Waits until a condition of an object of flux-system is true."""
+        self.env.write(f"$ kubectl --namespace flux-system wait {kind} {name} --for condition={wanted}\n")
+        self.env.stdout.flush()
+        deadline = self.env.monotonic() + PATIENCE
+        while True:
+            found = (self.fetched(kind, name, "flux-system").get("status") or {}).get("conditions") or []
+            if any(one["type"] == wanted and one["status"] == "True" for one in found):
+                self.env.write(f"{kind} {name} condition met\n")
+                return
+            if self.env.monotonic() > deadline:
+                raise PyfluxError(f"the demo went wrong: {kind} {name} is not {wanted} within {PATIENCE:g}s")
+            time.sleep(0.3)
 
     def stop(self) -> None:
         if self.running:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pyflux.verbs import demo_chart
+
 README = """\
 # A fleet to play with
 
 `kustomization.yaml` lists what the cluster runs: `*-sync.yaml` are Flux Kustomizations, `git-repository.yaml` is the
-source they build from, `app/` holds plain manifests with variables, `flux-system/` was written by `bootstrap`.
+source they build from, `app/` holds plain manifests with variables, `charts/` a Helm chart that `monitoring/` releases,
+`flux-system/` was written by `bootstrap`.
 
 Change something, commit, push, and watch:
 
@@ -144,11 +147,15 @@ data:
 """
 
 
-def files(url: str) -> dict[str, str]:
-    """Path to text of every file that the demo adds to the bootstrapped repository at `url`."""
+def files(url: str, *, helm: bool) -> dict[str, str]:
+    """Path to text of every file that the demo adds to the bootstrapped repository at `url`.
+
+    `helm` adds a chart and its HelmRelease.
+    """
     return {
         "README.md": README,
-        "kustomization.yaml": KUSTOMIZATION,
+        "kustomization.yaml": KUSTOMIZATION + ("  - helm-sync.yaml\n" if helm else ""),
+        **(demo_chart.FILES if helm else {}),
         "git-repository.yaml": GIT_REPOSITORY.format(url=url),
         "config-sync.yaml": CONFIG_SYNC,
         "app-sync.yaml": APP_SYNC,
