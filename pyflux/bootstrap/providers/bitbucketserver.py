@@ -108,10 +108,6 @@ class BitbucketServer(Host):
     def pull_login(self) -> tuple[str, str]:
         return self._login(), self.token
 
-    @property
-    def connecting(self) -> str:
-        return web_base(self.target.hostname)
-
     def find(self) -> Repository | None:
         what = f"looking up the repository {self.slug}"
         answer = self.rest.call("GET", _API + self._path, what=what, needs=_READ, absent=True)
