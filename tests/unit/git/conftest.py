@@ -10,6 +10,7 @@ import pytest
 
 from tests.real.githttp import GitHTTPServer
 from tests.real.gitrepos import BareRepository
+from tests.real.sshd import SSHGitServer
 
 
 @pytest.fixture(autouse=True)
@@ -43,4 +44,14 @@ def https(tmp_path: Path) -> Iterator[GitHTTPServer]:
     root = tmp_path / "served"
     root.mkdir()
     with GitHTTPServer(root, username="bot", password="hunter2secret", tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def ssh_server() -> Iterator[SSHGitServer]:
+    """Git over SSH from the system's own sshd."""
+    reason = SSHGitServer.missing()
+    if reason:
+        pytest.skip(reason)
+    with SSHGitServer() as server:
         yield server

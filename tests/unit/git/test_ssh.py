@@ -32,9 +32,9 @@ def key_auth(server: SSHGitServer) -> Auth:
     return Auth(private_key=server.client_key.read_bytes(), known_hosts=server.known_hosts.encode())
 
 
-def test_push_and_fetch(ssh_git: SSHGitServer, tmp_path: Path) -> None:
-    repository = ssh_git.create("fleet")
-    url, auth = ssh_git.url_of("fleet"), key_auth(ssh_git)
+def test_push_and_fetch(ssh_server: SSHGitServer, tmp_path: Path) -> None:
+    repository = ssh_server.create("fleet")
+    url, auth = ssh_server.url_of("fleet"), key_auth(ssh_server)
     work = WorkCopy(url, "main", auth)
     work.refresh()
     # larger than any buffer on the way
@@ -48,38 +48,38 @@ def test_push_and_fetch(ssh_git: SSHGitServer, tmp_path: Path) -> None:
     work.close()
 
 
-def test_scan_shows_every_kind_of_key(ssh_git: SSHGitServer, home: Path) -> None:
-    lines = scan_host_keys("127.0.0.1", ssh_git.port)
-    assert set(lines) == set(ssh_git.known_hosts.splitlines())
-    only = scan_host_keys("127.0.0.1", ssh_git.port, algorithms=("ssh-ed25519",))
+def test_scan_shows_every_kind_of_key(ssh_server: SSHGitServer, home: Path) -> None:
+    lines = scan_host_keys("127.0.0.1", ssh_server.port)
+    assert set(lines) == set(ssh_server.known_hosts.splitlines())
+    only = scan_host_keys("127.0.0.1", ssh_server.port, algorithms=("ssh-ed25519",))
     assert [line.split()[1] for line in only] == ["ssh-ed25519"]
-    (home / "known_hosts").write_text(ssh_git.known_hosts)
-    assert scan_host_keys("127.0.0.1", ssh_git.port) == lines
+    (home / "known_hosts").write_text(ssh_server.known_hosts)
+    assert scan_host_keys("127.0.0.1", ssh_server.port) == lines
     with pytest.raises(GitError, match="SSH key scan for host"):
-        scan_host_keys("127.0.0.1", ssh_git.port, algorithms=("ecdsa-sha2-nistp521",))
+        scan_host_keys("127.0.0.1", ssh_server.port, algorithms=("ecdsa-sha2-nistp521",))
 
 
-def test_a_host_that_shows_other_keys_than_the_known_ones(ssh_git: SSHGitServer, home: Path, tmp_path: Path) -> None:
+def test_a_host_that_shows_other_keys_than_the_known_ones(ssh_server: SSHGitServer, home: Path, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
     words = (tmp_path / "other.pub").read_text().split()[:2]
-    (home / "known_hosts").write_text(f"[127.0.0.1]:{ssh_git.port} {' '.join(words)}\n")
+    (home / "known_hosts").write_text(f"[127.0.0.1]:{ssh_server.port} {' '.join(words)}\n")
     with pytest.raises(HostKeyRefused, match="is not the one in"):
-        scan_host_keys("127.0.0.1", ssh_git.port)
+        scan_host_keys("127.0.0.1", ssh_server.port)
     with pytest.raises(HostKeyRefused):
-        list_refs(ssh_git.url_of("fleet"), Auth(private_key=ssh_git.client_key.read_bytes()))
+        list_refs(ssh_server.url_of("fleet"), Auth(private_key=ssh_server.client_key.read_bytes()))
 
 
-def test_an_unknown_host(ssh_git: SSHGitServer, home: Path) -> None:
+def test_an_unknown_host(ssh_server: SSHGitServer, home: Path) -> None:
     with pytest.raises(HostKeyRefused) as caught:
-        list_refs(ssh_git.url_of("fleet"), Auth(private_key=ssh_git.client_key.read_bytes()))
-    assert f"ssh-keyscan -p {ssh_git.port} 127.0.0.1" in caught.value.hint
+        list_refs(ssh_server.url_of("fleet"), Auth(private_key=ssh_server.client_key.read_bytes()))
+    assert f"ssh-keyscan -p {ssh_server.port} 127.0.0.1" in caught.value.hint
     with pytest.raises(HostKeyRefused, match="no known_hosts"):
-        list_refs(ssh_git.url_of("fleet"), Auth(ssh_user_files=False))
+        list_refs(ssh_server.url_of("fleet"), Auth(ssh_user_files=False))
 
 
-def test_keys_that_do_not_work(ssh_git: SSHGitServer, home: Path, tmp_path: Path) -> None:
-    ssh_git.create("fleet")
-    url, known = ssh_git.url_of("fleet"), ssh_git.known_hosts.encode()
+def test_keys_that_do_not_work(ssh_server: SSHGitServer, home: Path, tmp_path: Path) -> None:
+    ssh_server.create("fleet")
+    url, known = ssh_server.url_of("fleet"), ssh_server.known_hosts.encode()
     path = tmp_path / "locked"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "pass word", "-f", str(path)], check=True)
     pem = path.read_bytes()
@@ -93,36 +93,36 @@ def test_keys_that_do_not_work(ssh_git: SSHGitServer, home: Path, tmp_path: Path
     for auth, kind, text in cases:
         with pytest.raises(kind, match=text):
             list_refs(url, auth)
-    ssh_git.authorize(path.with_suffix(".pub").read_text())
+    ssh_server.authorize(path.with_suffix(".pub").read_text())
     assert list_refs(url, cases[3][0]).empty
     assert public_key(pem, "pass word").split() == path.with_suffix(".pub").read_text().split()[:2]
 
 
-def test_what_is_not_there(ssh_git: SSHGitServer) -> None:
+def test_what_is_not_there(ssh_server: SSHGitServer) -> None:
     with pytest.raises(RepositoryMissing):
-        list_refs(ssh_git.url_of("nothing"), key_auth(ssh_git))
+        list_refs(ssh_server.url_of("nothing"), key_auth(ssh_server))
     with pytest.raises(GitUnreachable):
-        list_refs("ssh://git@127.0.0.1:1/x", key_auth(ssh_git))
+        list_refs("ssh://git@127.0.0.1:1/x", key_auth(ssh_server))
 
 
-def test_proxy_command_and_names_of_ssh_config(ssh_git: SSHGitServer, home: Path, tmp_path: Path) -> None:
-    ssh_git.create("fleet").commit({"a": "1"})
+def test_proxy_command_and_names_of_ssh_config(ssh_server: SSHGitServer, home: Path, tmp_path: Path) -> None:
+    ssh_server.create("fleet").commit({"a": "1"})
     log = tmp_path / "used"
     relay = tmp_path / "relay.py"
     relay.write_text(
         "import socket, sys, threading, os\n"
         f"open({str(log)!r}, 'w').write(sys.argv[1])\n"
-        f"s = socket.create_connection(('127.0.0.1', {ssh_git.port}))\n"
+        f"s = socket.create_connection(('127.0.0.1', {ssh_server.port}))\n"
         "def up():\n"
         "    while data := os.read(0, 65536): s.sendall(data)\n"
         "threading.Thread(target=up, daemon=True).start()\n"
         "while data := s.recv(65536): os.write(1, data)\n"
     )
     (home / "config").write_text(
-        f"Host fleet\n  HostName git.internal\n  User {ssh_git.user}\n  IdentityFile {ssh_git.client_key}\n"
+        f"Host fleet\n  HostName git.internal\n  User {ssh_server.user}\n  IdentityFile {ssh_server.client_key}\n"
         f"  ProxyCommand {sys.executable} {relay} %h\n"
     )
-    lines = ssh_git.known_hosts.replace(f"[127.0.0.1]:{ssh_git.port}", "git.internal")
+    lines = ssh_server.known_hosts.replace(f"[127.0.0.1]:{ssh_server.port}", "git.internal")
     (home / "known_hosts").write_text(lines)
     assert "refs/heads/main" in list_refs("ssh://fleet/fleet.git", Auth()).targets
     assert log.read_text() == "git.internal"
@@ -157,14 +157,14 @@ def jump(tmp_path: Path) -> Iterator[tuple[int, list[tuple[str, int]], str]]:
     loop.call_soon_threadsafe(loop.stop)
 
 
-def test_jump_hosts(ssh_git: SSHGitServer, home: Path, jump: tuple[int, list[tuple[str, int]], str]) -> None:
+def test_jump_hosts(ssh_server: SSHGitServer, home: Path, jump: tuple[int, list[tuple[str, int]], str]) -> None:
     port, through, line = jump
-    ssh_git.create("fleet").commit({"a": "1"})
+    ssh_server.create("fleet").commit({"a": "1"})
     (home / "config").write_text(
-        f"Host behind\n  HostName 127.0.0.1\n  Port {ssh_git.port}\n  User {ssh_git.user}\n"
-        f"  IdentityFile {ssh_git.client_key}\n  ProxyJump me@127.0.0.1:{port}\n"
+        f"Host behind\n  HostName 127.0.0.1\n  Port {ssh_server.port}\n  User {ssh_server.user}\n"
+        f"  IdentityFile {ssh_server.client_key}\n  ProxyJump me@127.0.0.1:{port}\n"
     )
-    (home / "known_hosts").write_text(ssh_git.known_hosts + line)
-    url = f"ssh://behind:{ssh_git.port}/fleet.git"
+    (home / "known_hosts").write_text(ssh_server.known_hosts + line)
+    url = f"ssh://behind:{ssh_server.port}/fleet.git"
     assert "refs/heads/main" in list_refs(url, Auth()).targets
-    assert through == [("127.0.0.1", ssh_git.port)]
+    assert through == [("127.0.0.1", ssh_server.port)]
