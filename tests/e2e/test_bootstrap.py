@@ -27,7 +27,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[Pair]:
 def bootstrap(pair: Pair) -> Result:
     return pair.flux(
         *("bootstrap", "git", "--url", pair.git.url_of("fleet"), "--branch", "main", "--path", "clusters/test"),
-        *("--username", "git", "--password", "unused", "--allow-insecure-http", "--silent"),
+        *("--username", "git", "--password", "unused", "--allow-insecure-http", "--token-auth", "--silent"),
         *("--components", "source-controller,kustomize-controller", "--timeout", "3m"),
         timeout=240,
     )
