@@ -86,10 +86,17 @@ def build(
         metadata = obj.setdefault("metadata", {})
         metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
         sopsmask.mask(obj)
-        found.append(obj)
-    found = manifests.read_objects("---\n".join(dump(obj) for obj in found)) if found else []
+        if _is_applied(obj):
+            found.append(obj)
     _common_metadata(found, kustomization["spec"].get("commonMetadata"))
     return found
+
+
+def _is_applied(obj: Obj) -> bool:
+    """False for what is no Kubernetes object, or configures kustomize."""
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    config = kind == "Kustomization" and str(version).startswith("kustomize.config.k8s.io/")
+    return bool(kind and version and name_of(obj)[1]) and not config
 
 
 def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], timeout: float) -> str:
