@@ -195,6 +195,9 @@ def _unique(schema: Obj, value: list[Any], path: str, out: list[Cause]) -> None:
     keys = schema.get("x-kubernetes-list-map-keys")
     seen: list[Any] = []
     for i, item in enumerate(value):
+        if keys and not isinstance(item, dict):
+            out.append(invalid_value(f"{path}[{i}]", item, "must be an object for an array of list-type map"))
+            continue
         mark = {k: item.get(k) for k in keys} if keys and isinstance(item, dict) else item
         if any(same_value(mark, s) for s in seen):
             out.append(duplicate(f"{path}[{i}]", mark))
