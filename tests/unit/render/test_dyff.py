@@ -55,7 +55,7 @@ def test_named_entries() -> None:
         "  v: 1                          image: x\n"
         "                                z:\n"
         "                                  y: 1\n"
-        "\n\nspec.b.v\n± value change\n- 2\n+ 3\n\n"
+        "\nspec.b.v\n± value change\n- 2\n+ 3\n\n"
     )
 
 
