@@ -141,6 +141,10 @@ class RowGroup(TyperGroup):
             except pflag.HelpWanted:
                 pass
             env.write(ctx.get_help() + "\n")
+            if self._chain[-1] is tree.ROOT:
+                from pyflux.cli.plugins import help_text
+
+                env.write(help_text(env))
             return None
         return super().invoke(ctx)
 
