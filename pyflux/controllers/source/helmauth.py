@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pyflux.controllers.core import seconds
 from pyflux.controllers.source.gitauth import read_secret
@@ -31,12 +34,30 @@ def _secret(client: Client, obj: Obj, field: str) -> dict[str, bytes]:
         raise _failed(f"failed to get secret '{namespace}/{name}': {why}") from None
 
 
+def _docker_login(text: bytes, host: str) -> tuple[str, str]:
+    """User and password for a registry in a Secret made for images; empty where it names another."""
+    try:
+        found = json.loads(text)["auths"]
+        for name, entry in found.items():
+            if (urlsplit(name).netloc or name.split("/")[0]) != host:
+                continue
+            if entry.get("auth"):
+                both = base64.b64decode(entry["auth"], validate=True).decode()
+                return both.partition(":")[0], both.partition(":")[2]
+            return str(entry.get("username") or ""), str(entry.get("password") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _failed("the Secret's .dockerconfigjson does not hold logins for registries") from None
+    return "", ""
+
+
 def repository_login(client: Client, obj: Obj) -> Login:
     """What `secretRef`, `certSecretRef` and `passCredentials` say. Raises SourceFailed."""
     spec = obj["spec"]
     data = _secret(client, obj, "secretRef")
     tls = _secret(client, obj, "certSecretRef") or data
     username, password = (data.get(key, b"").decode("utf-8", "replace") for key in ("username", "password"))
+    if ".dockerconfigjson" in data:
+        username, password = _docker_login(data[".dockerconfigjson"], urlsplit(spec["url"]).netloc)
     if bool(username) != bool(password):
         name = f"{obj['metadata']['namespace']}/{spec['secretRef']['name']}"
         raise _failed(f"invalid '{name}' secret data: required fields 'username' and 'password'")
