@@ -155,7 +155,7 @@ def started(name: str) -> Iterator[Pair]:
         folder = temporary_folder(f"pyflux-e2e-{name}-")
         git = stack.enter_context(GitHTTPServer())
         if name == EMBEDDED:
-            kubeconfig = _start_embedded(folder, stack)
+            kubeconfig = start_sandbox(folder, stack)
             client = _connect(kubeconfig)
             install_crds(client)
         else:
@@ -179,7 +179,8 @@ def _connect(kubeconfig: Path) -> Client:
     return connect(Env(kube=KubeOptions(kubeconfig=str(kubeconfig))))
 
 
-def _start_embedded(folder: Path, stack: ExitStack) -> Path:
+def start_sandbox(folder: Path, stack: ExitStack) -> Path:
+    """Starts an embedded API server that ends with `stack`; its kubeconfig once it answers."""
     home = folder / "sandbox"
     server = Server(
         "sandbox",

@@ -19,6 +19,25 @@ def test_wait_until_a_deployment_is_ready(world: World) -> None:
     assert found["status"]["readyReplicas"] == 1
 
 
+def test_a_bad_rollout_is_told_and_the_next_commit_recovers(world: World) -> None:
+    world.commit({"web.yaml": deployment("web", world.namespace)})
+    world.add_source()
+    world.add("apps", wait=True)
+    good = world.ready("apps")
+    # the sandbox's stand-in heeds the annotation; on a real cluster no node has the label, so the rollout stands still
+    bad = deployment("web", world.namespace, "nginx:2", '{sandbox.pyflux.dev/fail: "no such image"}')
+    world.commit({"web.yaml": bad + "      nodeSelector: {no: such}\n"})
+    world.reconcile("apps", check=False)
+    obj = world.failed("apps", f"Deployment/{world.namespace}/web status: 'Failed'", timeout=90)
+    assert condition(obj, "Ready")["reason"] == "HealthCheckFailed"
+    assert condition(obj, "Healthy")["status"] == "False"
+    assert obj["status"]["lastAppliedRevision"] == good["status"]["lastAppliedRevision"]
+    assert obj["status"]["lastAttemptedRevision"] != good["status"]["lastAppliedRevision"]
+    revision = world.commit({"web.yaml": deployment("web", world.namespace, "nginx:3")})
+    world.reconcile("apps")
+    world.ready("apps", revision)
+
+
 def test_a_listed_health_check_that_never_comes(world: World) -> None:
     world.commit({"web.yaml": config_map("web", world.namespace, a="b")})
     world.add_source()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
-from tests.e2e.pairs import condition, wait_until
+from pyflux.env import Env, KubeOptions
+from pyflux.kube import connect
+from tests.e2e.pairs import condition, start_sandbox, wait_until
 from tests.e2e.world import World, config_map
+from tests.real.processes import temporary_folder
 
 
 def test_dependencies_come_first(world: World) -> None:
@@ -127,6 +131,33 @@ def test_another_cluster_by_kubeconfig(world: World) -> None:
     world.add("absent", kubeConfig={"secretRef": {"name": "absent"}})
     obj = world.failed("absent", f"unable to read KubeConfig secret '{namespace}/absent' error")
     assert condition(obj, "Ready")["reason"] == "ReconciliationFailed"
+
+
+def test_a_second_cluster_gets_its_own_share(world: World) -> None:
+    """One repository, two clusters: the second one is a sandbox that only its kubeconfig tells of."""
+    namespace = world.namespace
+    with ExitStack() as stack:
+        kubeconfig = start_sandbox(temporary_folder("pyflux-e2e-second-"), stack)
+        second = connect(Env(kube=KubeOptions(kubeconfig=str(kubeconfig))))
+        second.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        world.pair.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "second", "namespace": namespace},
+                "stringData": {"value.yaml": kubeconfig.read_text()},
+            }
+        )
+        world.commit({"web.yaml": config_map("web", namespace, a="b")})
+        world.add_source()
+        world.add("there", kubeConfig={"secretRef": {"name": "second"}})
+        world.ready("there")
+        where = second.resource_for("v1", "ConfigMap")
+        assert second.get(where, "web", namespace)["data"] == {"a": "b"}
+        assert world.config_map("web") is None
+        world.flux("delete", "kustomization", "there", "--silent")
+        names = lambda: [obj["metadata"]["name"] for obj in second.list(where, namespace).items]  # noqa: E731
+        wait_until("the second cluster's share is pruned", lambda: "web" not in names(), 30)
 
 
 def test_nested_kustomizations(world: World) -> None:
