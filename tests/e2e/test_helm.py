@@ -144,7 +144,12 @@ def test_failed_install_is_uninstalled_and_retried(helm: HelmWorld) -> None:
     assert obj["status"]["installFailures"] == 2
     assert helm.secrets() == []
     assert helm.data("app") is None
-    helm.release("app", values={"deploy": True}, install=install)
+    assert [(one["version"], one["status"], one["action"]) for one in obj["status"]["history"]] == [
+        (1, "uninstalling", "uninstall-remediation")
+    ]
+    message = f"timeout waiting for: [Deployment/{helm.namespace}/app status: 'InProgress']"
+    assert said(obj, "Released")[2].endswith(message)
+    helm.release("app", values={"deploy": True}, install={"remediation": install["remediation"]})
     helm.ready("app", 1)
 
 
