@@ -9,6 +9,7 @@ import re
 from pyflux.catalog.gotext import quote
 from pyflux.errors import PyfluxError
 from pyflux.verbs.create.common import read_file
+from pyflux.verbs.create.values import json_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +58,10 @@ def check_policy(path: str, data: bytes) -> None:
     """Raises PyfluxError where `data` is no trust policy."""
     try:
         document = json.loads(data.decode("utf-8", "replace"))
+        if document is None:
+            document = {}
         if not isinstance(document, dict):
-            raise _Wrong(f"json: cannot unmarshal {_json_type(document)} into Go value of type trustpolicy.Document")
+            raise _Wrong(f"json: cannot unmarshal {json_type(document)} into Go value of type trustpolicy.Document")
         _check_shapes(document)
     except json.JSONDecodeError as why:
         raise PyfluxError(f"failed to unmarshal trust policy {path}: {_json_fault(why)}") from None
@@ -68,13 +71,6 @@ def check_policy(path: str, data: bytes) -> None:
         _check_document(document)
     except _Wrong as why:
         raise PyfluxError(f"invalid trust policy: {why}") from None
-
-
-def _json_type(value: Any) -> str:
-    """JSON's word for the type of a value that is no object."""
-    if isinstance(value, bool):
-        return "bool"
-    return {str: "string", list: "array", type(None): "null"}.get(type(value), "number")
 
 
 def _json_fault(why: json.JSONDecodeError) -> str:

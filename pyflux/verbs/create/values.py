@@ -37,7 +37,7 @@ def read_values(paths: list[str]) -> Obj:
             continue
         if not isinstance(values, dict):
             raise PyfluxError(
-                f"unmarshaling values from {path} failed: json: cannot unmarshal {_json_type(values)} "
+                f"unmarshaling values from {path} failed: json: cannot unmarshal {json_type(values)} "
                 "into Go value of type map[string]interface {}"
             )
         merged = merge(merged, as_json_numbers(values))
@@ -55,7 +55,8 @@ def as_json_numbers(value: Any) -> Any:
     return value
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """JSON's word for the type of a value that is no object."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

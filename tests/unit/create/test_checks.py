@@ -271,7 +271,7 @@ def test_trust_policies() -> None:
     for bad, message in {
         b"": "unexpected end of JSON input",
         b"x": "invalid character 'x' looking for beginning of value",
-        b"[]": "a trust policy is an object",
+        b"[]": "cannot unmarshal array into Go value of type trustpolicy.Document",
         b'{"version": 1}': "wrong type for version",
     }.items():
         with pytest.raises(PyfluxError, match=r"failed to unmarshal trust policy p\.json: ") as caught:
