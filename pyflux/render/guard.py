@@ -7,6 +7,7 @@ components, as kustomize would resolve it. What does not exist is left for kusto
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from pyflux.render.overlay import BuildError, find
@@ -19,6 +20,8 @@ _FILE_LISTS = ("crds", "configurations")
 _PATCH_LISTS = ("patches", "patchesJson6902", "replacements")
 _PLUGIN_LISTS = ("generators", "transformers", "validators")
 _READING_KEYS = frozenset(("path", "paths", "files", "envs", "env", "file", "resources", "bases", "components"))
+_ANCHOR = re.compile(rb"(?:^|[\s\[{,:-])&\w")
+_ALIAS = re.compile(rb"(?:^|[\s\[{,:-])\*\w")
 _FETCHED = ("http://", "https://")
 _REPOSITORY = (
     "git::",
@@ -156,6 +159,23 @@ class _Guard:
             raise BuildError(f"{os.path.relpath(real, self.root)} is {size} bytes long, at most {MAX_FILE} are read")
         if self.total > MAX_TOTAL:
             raise BuildError(f"the files of one build are larger than {MAX_TOTAL} bytes together")
+        if real.endswith((".yaml", ".yml")):
+            self.aliases(real)
+
+    def aliases(self, path: str) -> None:
+        """kustomize would write out every alias of a YAML file, however many there are then."""
+        with open(path, "rb") as file:
+            text = file.read()
+        if b"*" not in text or not (_ANCHOR.search(text) and _ALIAS.search(text)):
+            return
+        from pyflux.ui.yamlin import YamlError, load_all
+
+        try:
+            load_all(text, strict=False)
+        except YamlError as error:
+            if "aliasing" in error.message:
+                raise BuildError(f"{os.path.relpath(path, self.root)}: {error.message}") from None
+            # other mistakes are kustomize's to report
 
     def load(self, path: str) -> dict[str, Any]:
         self.inside(path)

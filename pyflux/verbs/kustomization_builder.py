@@ -48,6 +48,7 @@ class Builder:
         file: str = "",
         given: Obj | None = None,
         ignore_not_found: bool = False,
+        above: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.settings = settings
         self._namespace = namespace
@@ -56,6 +57,7 @@ class Builder:
         self._file = file
         self._given = given
         self._ignore_not_found = ignore_not_found
+        self._above = above
         self.kustomization: Obj = {}
         """The Kustomization that was built, after `objects`."""
 
@@ -87,9 +89,16 @@ class Builder:
         return (obj for obj in objects if is_kustomization(obj) and name_of(obj) != own)
 
     def child(self, kustomization: Obj, *, given: Obj | None = None) -> Builder:
-        """A builder for a Kustomization that this one applies. `given` stands in for one that is not in the cluster."""
+        """A builder for a Kustomization that this one applies; `given` stands in for one that the cluster lacks.
+
+        Raises BuildError for a source without a folder, and where it applies one of those above it.
+        """
         key = source_key(kustomization)
         namespace, name = name_of(kustomization)
+        chain = (*self._above, name_of(self.kustomization))
+        if (namespace, name) in chain:
+            circle = " → ".join(one for _, one in (*chain, (namespace, name)))
+            raise BuildError(f"Kustomizations apply each other in a circle: {circle}")
         local = self.settings.local_sources.get(key)
         if local is None:
             raise BuildError(
@@ -97,7 +106,7 @@ class Builder:
                 hint=f"Name the folder with --local-sources {key}=./path",
             )
         path = os.path.join(local, str(kustomization["spec"].get("path") or "").lstrip("/"))
-        return Builder(self.settings, namespace, name, os.path.normpath(path), given=given)
+        return Builder(self.settings, namespace, name, os.path.normpath(path), given=given, above=chain)
 
     def _find(self) -> Obj:
         live = self._given if self.settings.client is None else self._live(self.settings.client)

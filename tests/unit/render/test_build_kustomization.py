@@ -137,3 +137,32 @@ def test_base64_that_go_refuses(text: str, at: int) -> None:
 @pytest.mark.parametrize(("text", "data"), [("", b""), ("aGVsbG8=", b"hello"), ("aGVs\r\nbG8=\n", b"hello")])
 def test_base64_that_go_takes(text: str, data: bytes) -> None:
     assert sopsmask.decode(text) == data
+
+
+def test_a_circle_is_told(tmp_path: Path) -> None:
+    def child(name: str, path: str) -> str:
+        return KUSTOMIZATION.replace("name: app", f"name: {name}") + f"  path: {path}\n"
+
+    prepare(tmp_path, {"one.yaml": child("one", "one")}, KUSTOMIZATION)
+    for folder, text in (("one", child("two", "two")), ("two", child("one", "one"))):
+        (tmp_path / "repo" / folder).mkdir()
+        (tmp_path / "repo" / folder / "k.yaml").write_text(text)
+    code, out, err = build(tmp_path, "-r", f"--local-sources=GitRepository/default/src={tmp_path}/repo")
+    assert (code, out) == (1, "")
+    assert err == "✗ Kustomizations apply each other in a circle: app → one → two → one\n"
+
+
+def test_a_yaml_bomb_is_refused(tmp_path: Path) -> None:
+    levels = [", ".join([f"*x{n - 1}"] * 9) if n else "lol" for n in range(12)]
+    bomb = CONFIG + "".join(f"x{n}: &x{n} [{level}]\n" for n, level in enumerate(levels))
+    prepare(tmp_path, {"bomb.yaml": bomb}, KUSTOMIZATION)
+    code, out, err = build(tmp_path)
+    assert (code, out) == (1, "")
+    assert "excessive aliasing" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_aliases_in_reason_are_fine(tmp_path: Path) -> None:
+    text = CONFIG.replace("  k: v\n", "  k: &value v\n  l: *value\n")
+    prepare(tmp_path, {"a.yaml": text}, KUSTOMIZATION)
+    assert "  l: v\n" in build(tmp_path)[1]
