@@ -99,7 +99,8 @@ def repository_objects(
             if not os.path.exists(path):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
-        built = build(root, folder, {})
+        # the user applies their own repository here: remote bases are as good as with kubectl apply -k
+        built = build(root, folder, {}, allow_remote=True)
     return [obj for obj in load_all(built) if obj]
 
 

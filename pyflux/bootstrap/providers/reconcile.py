@@ -60,6 +60,8 @@ def repository(env: Env, host: Host) -> Repository:
         try:
             found = make(env, host.find, host.create)
         except ApiError as why:
+            if why.status == 404 and not host.target.personal and "--personal" not in why.hint:
+                why.hint = f"check --owner, or pass --personal if {host.target.owner} is a user; {why.hint}"
             raise _named(why, f'failed to create new Git repository "{host.shown}"') from None
         env.log.success(f'repository "{host.shown}" created')
     if found.archived:

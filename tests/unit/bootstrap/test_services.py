@@ -114,6 +114,12 @@ def test_personal_repositories(world: World) -> None:
     assert "the token belongs to me" in other.text
 
 
+def test_an_owner_that_is_not_there(world: World) -> None:
+    done = world.run("--owner=nobody")
+    assert done.code == 1
+    assert "--personal" in done.text
+
+
 def test_archived(world: World) -> None:
     world.service.store(f"{world.owner}/fleet", "private").archived = True
     done = world.run()
