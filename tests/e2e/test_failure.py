@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.pairs import condition, wait_until
-from tests.e2e.world import SOURCE, World, config_map
+from tests.e2e.world import SOURCE, World, config_map, deployment
 
 
 def test_a_bad_manifest_fails_and_leaves_what_runs_alone(world: World) -> None:
@@ -83,6 +83,19 @@ def test_an_object_without_namespace_is_named(world: World) -> None:
     world.add_source()
     world.add("apps")
     world.failed("apps", "ConfigMap/web namespace not specified: the server could not find the requested resource")
+
+
+def test_fields_that_a_kind_does_not_have_are_dropped(world: World) -> None:
+    manifest = deployment("web", world.namespace)
+    manifest = manifest.replace("  replicas: 1\n", "  replicas: 1\n  replicaz: 2\n")
+    world.commit({"web.yaml": manifest + "        imagePullPolcy: Never\n"})
+    world.add_source()
+    world.add("apps")
+    world.ready("apps")
+    obj = world.pair.get("apps/v1", "Deployment", "web", world.namespace)
+    assert obj is not None
+    assert obj["spec"]["replicas"] == 1
+    assert "replicaz" not in obj["spec"]
 
 
 def test_an_immutable_field_needs_force(world: World) -> None:

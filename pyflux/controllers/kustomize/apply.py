@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyflux.controllers.kustomize import cleanup
+from pyflux.controllers.kustomize import cleanup, undeclared
 from pyflux.controllers.kustomize.ignorerules import IgnoreRules
 from pyflux.controllers.kustomize.objects import (
     GROUP,
@@ -172,6 +172,9 @@ class Applier:
     def _try(self, plans: list[Plan]) -> None:
         answers = self._send([self._request(plan, plan.obj, dry_run=True) for plan in plans])
         for plan, answer in zip(plans, answers, strict=True):
+            while isinstance(answer, KubeError) and undeclared.drop(plan.obj, answer.message):
+                # an answer may name some of the fields only; each turn removes at least one
+                answer = self._send([self._request(plan, plan.obj, dry_run=True)])[0]
             if isinstance(answer, KubeError):
                 answer = self._recreate(plan, answer)
             plan.after = answer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyflux.controllers.kustomize import buildcache, cleanup, depends, history
+from pyflux.controllers.kustomize import buildcache, cleanup, depends, history, undeclared
 from pyflux.controllers.kustomize.apply import drifted
 from pyflux.controllers.kustomize.health import _job
 from pyflux.controllers.kustomize.healthexprs import BadHealthCheck, judge
@@ -112,6 +112,31 @@ def test_what_is_no_mapping_is_left_for_the_api_to_refuse() -> None:
         before = copy.deepcopy(odd)
         normalize(odd)
         assert odd == before
+
+
+def test_undeclared_fields_are_removed() -> None:
+    containers = [
+        {"name": "a"},
+        {"name": "b", "imagePullPolcy": "x", "ports": [{"containerPort": 80, "protocol": "TCP", "z": 1}]},
+    ]
+    one = obj("Deployment", "d", "apps/v1", spec={"foo": 1, "template": {"spec": {"containers": containers}}})
+    port = '.spec.template.spec.containers[name="b"].ports[containerPort=80,protocol="TCP"].z'
+    message = (
+        "failed to create typed patch object (ns/d; apps/v1, Kind=Deployment): errors:\n"
+        "  .spec.foo: field not declared in schema\n"
+        '  .spec.template.spec.containers[name="b"].imagePullPolcy: field not declared in schema\n'
+        f"  {port}: field not declared in schema"
+    )
+    assert undeclared.drop(one, message)
+    assert one["spec"] == {
+        "template": {
+            "spec": {"containers": [{"name": "a"}, {"name": "b", "ports": [{"containerPort": 80, "protocol": "TCP"}]}]}
+        }
+    }
+    assert not undeclared.drop(one, message)
+    single = "failed to create typed patch object (ns/d; /v1, Kind=ConfigMap): .bar: field not declared in schema"
+    assert undeclared.drop(obj("ConfigMap", "c", bar=1), single)
+    assert not undeclared.drop(obj("Widget", "w", "example.com/v1", bar=1), single)
 
 
 def managed(*entries: tuple[str, str, Obj]) -> Obj:
