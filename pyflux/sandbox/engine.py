@@ -19,6 +19,7 @@ from pyflux.sandbox.registry import Kind, Registry
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.ssa.fieldset import SELF, FieldSet
 from pyflux.sandbox.ssa.managed import Manager
+from pyflux.sandbox.ssa.scaled import scaled
 from pyflux.sandbox.ssa.typed import TypedError
 from pyflux.sandbox.status import (
     STALE,
@@ -213,7 +214,12 @@ class Engine:
         version = meta.get("resourceVersion")
         if version and version != was["resourceVersion"]:
             raise conflict(kind.qualified, name, STALE)
-        if managed is None:
+        if subresource == "scale":
+            path = scale_path(kind)
+            before, after = objectmeta.get(old, *path), objectmeta.get(obj, *path)
+            held = was.get("managedFields")
+            managed = scaled(held, kind.api_version, path, before, after, options.manager_or_agent)
+        elif managed is None:
             managed = self._manager(kind, subresource).update(old, obj, options.manager_or_agent)
         _set_managed(meta, managed)
         if _same(obj, old):
@@ -228,6 +234,8 @@ class Engine:
         causes += strategy.validate_update(self, kind, obj, old, subresource)
         if causes:
             raise invalid(kind.qualified_kind, name, causes)
+        if meta.get("generation") != was.get("generation"):
+            options.warnings += pod_warnings(kind, obj)
         if obj == old:
             return obj
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and not strategy.holds(kind, obj):
@@ -329,6 +337,12 @@ class Engine:
             hook(kind, last, None)
         obj["metadata"]["resourceVersion"] = found.load()["metadata"]["resourceVersion"]
         return obj
+
+
+def scale_path(kind: Kind) -> tuple[str, ...]:
+    """Where a kind keeps the replicas that its scale sets."""
+    text = kind.scale["specReplicasPath"] if kind.custom is not None else ".spec.replicas"
+    return tuple(p for p in text.split(".") if p)
 
 
 def group_version(text: str | None) -> str:

@@ -42,4 +42,27 @@ def pod_warnings(kind: Kind, obj: Obj) -> list[str]:
             if "labelSelector" not in (weighted.get("podAffinityTerm") or {}):
                 text = f"{where}.affinity.{name}.{_PREFERRED}[{i}].podAffinityTerm.labelSelector: {_NULL}"
                 out.append(text)
-    return out
+    return [*_ports(spec, where), *out]
+
+
+def _ports(spec: Any, where: str) -> list[str]:
+    """Ports that two containers of a pod both define, or name alike."""
+    definitions, names = [], []
+    seen: dict[tuple[Any, ...], list[str]] = {}
+    named: dict[str, str] = {}
+    for i, container in enumerate(spec.get("containers") or []):
+        for j, port in enumerate(container.get("ports") or []):
+            here = f"{where}.containers[{i}].ports[{j}]"
+            mark = tuple(port.get(k) for k in ("containerPort", "protocol", "hostIP", "hostPort"))
+            definitions += [f"{here}: duplicate port definition with {other}" for other in seen.get(mark, [])]
+            seen.setdefault(mark, []).append(here)
+            name = port.get("name")
+            if name in named:
+                other = named[name]
+                names.append(
+                    f'{here}: duplicate port name "{name}" with {other}, services and probes that select ports by '
+                    f"name will use {other}"
+                )
+            elif name:
+                named[name] = here
+    return definitions + names

@@ -97,8 +97,13 @@ def decode(entries: Any) -> Managers:
 
 def encode(managers: Managers) -> list[Obj]:
     """Writes metadata.managedFields in the server's order."""
+    return encode_entries(list(managers.values()))
+
+
+def encode_entries(entries: list[Entry]) -> list[Obj]:
+    """Writes entries in the server's order."""
     ordered = sorted(
-        managers.values(),
+        entries,
         key=lambda e: (e.operation, e.time or "", e.manager, e.api_version, e.subresource),
     )
     return [entry.encode() for entry in ordered]
@@ -172,7 +177,7 @@ class Manager:
                 self.api_version,
                 self.subresource,
                 mine,
-                None if self.subresource == "scale" else now(),
+                now(),
             )
             old = managers.get(entry.key())
             if old is not None:

@@ -252,7 +252,14 @@ def mask(value: Any, values: dict[str, str]) -> Any:
         for key, item in value.items():
             if key in ("resourceVersion", "continue") and isinstance(item, str) and item:
                 out[key] = "<version>"
-            elif (key == "managedFields" and isinstance(item, list)) or (key == "causes" and isinstance(item, list)):
+            elif key == "managedFields" and isinstance(item, list):
+                names = ("manager", "operation", "apiVersion", "subresource")
+                out[key] = {}
+                for entry in item:
+                    # A manager can stand in two entries, one of them without a time.
+                    named = "/".join(str(entry.get(n, "")) for n in names) + ("" if "time" in entry else "/timeless")
+                    out[key][named] = mask(entry, values)
+            elif key == "causes" and isinstance(item, list):
                 out[key] = sorted((mask(e, values) for e in item), key=lambda e: json.dumps(e, sort_keys=True))
             elif key in ("clusterIP",) and isinstance(item, str) and item not in ("", "None"):
                 out[key] = "<address>"
