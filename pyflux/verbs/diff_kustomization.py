@@ -122,8 +122,6 @@ class _Diff:
             elif change.action == CREATED:
                 text += self._paint("green", f"► {change.id.subject} created")
                 changed = True
-                if change.note:
-                    self._env.log.warning(change.note)
             elif change.action == DRIFTED:
                 text += f"► {change.id.subject} drifted\n"
                 text += report(change.before, change.after, width=self._width, color=self._color)

@@ -25,7 +25,6 @@ CREATED, DRIFTED, UNCHANGED, SKIPPED = "created", "drifted", "unchanged", "skipp
 
 _MANAGER = "kustomize-controller"
 _IMMUTABLE = re.compile(r"is\simmutable|immutable\sfield")
-_NO_NAMESPACE = re.compile(r'namespaces "[^"]*" not found')
 
 
 class DryRunFailed(PyfluxError):
@@ -33,14 +32,13 @@ class DryRunFailed(PyfluxError):
 
 
 class Change(NamedTuple):
-    """What would happen to an object. `before` and `after` are there for DRIFTED; `note` says what to know of it."""
+    """What would happen to an object. `before` and `after` are there for DRIFTED."""
 
     action: str
     id: ObjectId
     version: str
     before: Obj | None = None
     after: Obj | None = None
-    note: str = ""
 
 
 class Differ:
@@ -76,9 +74,6 @@ class Differ:
         except KubeError as why:
             if _recreated(wanted, existing, why):
                 return _changed(CREATED, wanted)
-            if isinstance(why, NotFound) and wanted["metadata"].get("namespace") and _NO_NAMESPACE.search(why.message):
-                # nothing can be there yet: whoever makes the namespace lets it be created
-                return _changed(CREATED, wanted, note=_failed(wanted, why).message)
             raise _failed(wanted, why) from why
         if existing is None or not result["metadata"].get("resourceVersion"):
             return _changed(CREATED, result)
@@ -115,9 +110,9 @@ class Differ:
         return _changed(DRIFTED, wanted, before=before, after=after)
 
 
-def _changed(action: str, obj: Obj, *, before: Obj | None = None, after: Obj | None = None, note: str = "") -> Change:
+def _changed(action: str, obj: Obj, *, before: Obj | None = None, after: Obj | None = None) -> Change:
     version = str(obj["apiVersion"]).rpartition("/")[2]
-    return Change(action, id_of(obj), version, before, after, note)
+    return Change(action, id_of(obj), version, before, after)
 
 
 def _skipped(wanted: Obj, existing: Obj | None) -> bool:
