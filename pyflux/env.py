@@ -101,6 +101,11 @@ class KubeOptions:
         """Seconds that the whole operation may take (`--timeout`)."""
 
 
+def _nowhere() -> TextIO:
+    """What is written to in the place of a stream that the caller has closed (`>&-`)."""
+    return open(os.devnull, "w", encoding="utf-8")
+
+
 class Env:
     """One command's world. `kube` says which cluster; `pyflux.kube.connect(env)` opens it."""
 
@@ -129,8 +134,8 @@ class Env:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stdout: TextIO = stdout if stdout is not None else sys.stdout
-        self.stderr: TextIO = stderr if stderr is not None else sys.stderr
+        self.stdout: TextIO = stdout or sys.stdout or _nowhere()
+        self.stderr: TextIO = stderr or sys.stderr or _nowhere()
         self.stdin: TextIO = stdin if stdin is not None else sys.stdin
         self.environ: Mapping[str, str] = environ if environ is not None else os.environ
         self.kube = kube if kube is not None else KubeOptions()

@@ -177,12 +177,18 @@ def run(argv: list[str], env: Env | None = None) -> int:
         # the reader of our output went away, as `head` does; nothing more can be said to it
         _discard_stdout()
         return EXIT_FAILURE
+    except OSError as error:
+        # a full disk under our output, a file that may not be read: the system's word for it is the cause
+        _flush(world)
+        where = f"{error.filename}: " if error.filename else ""
+        world.log.failure(f"{where}{error.strerror or error}")
+        return EXIT_FAILURE
 
 
 def _flush(world: Env) -> None:
     try:
         world.stdout.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         _discard_stdout()
 
 

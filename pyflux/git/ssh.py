@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +69,9 @@ def _classify(where: str, why: BaseException) -> GitError:
     if isinstance(why, TimeoutError | asyncio.TimeoutError):
         return GitUnreachable(f"{where} cannot be reached: no answer in time")
     if isinstance(why, OSError):
-        reason = why.strerror or str(why)
+        if isinstance(why, socket.gaierror):
+            return GitUnreachable(f"{where} cannot be reached: the name does not resolve")
+        reason = os.strerror(why.errno).lower() if why.errno else str(why)
         return GitUnreachable(f"{where} cannot be reached: {reason}")
     if isinstance(why, asyncssh.Error):
         return GitUnreachable(f"the SSH connection to {where} broke: {why.reason}")

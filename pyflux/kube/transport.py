@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 
-from pyflux.errors import Unreachable
+from pyflux.errors import ConfigError, Unreachable
 from pyflux.kube.config import Target
 
 TYPE_CHECKING = False
@@ -81,6 +81,8 @@ class Connection:
         self._target = target
         self._timeout = timeout
         self.scheme, self.host, self._port, self.base = split_url(target.server)
+        if self.scheme not in ("http", "https"):
+            raise ConfigError(f"bad address of the API server: {target.server} (https://HOST:PORT is expected)")
         self._sock: socket.socket | None = None
         self._file: IO[bytes] | None = None
 
@@ -289,11 +291,19 @@ def _wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif target.ca:
-        context.load_verify_locations(cadata=target.ca.decode("ascii", "replace"))
+        try:
+            context.load_verify_locations(cadata=target.ca.decode("ascii", "replace"))
+        except (ssl.SSLError, ValueError):
+            raise ConfigError(f"the certificate authority for {target.server} holds no PEM certificate") from None
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if target.cert:
-        _load_pair(context, target.cert, target.key)
+        try:
+            _load_pair(context, target.cert, target.key)
+        except (ssl.SSLError, ValueError):
+            raise ConfigError(
+                f"the client certificate for {target.server} cannot be used: it and its key must be PEM and a pair"
+            ) from None
     return context.wrap_socket(sock, server_hostname=_ascii(name))
 
 

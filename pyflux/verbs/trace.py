@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyflux.catalog import kinds
-from pyflux.errors import KubeError, NotFound, PyfluxError
+from pyflux.errors import KubeError, NotFound, PyfluxError, UsageError
 from pyflux.kube import connect
 from pyflux.verbs.trace_report import Report, describe_chart, describe_release, describe_source
 
@@ -22,9 +22,8 @@ _OWNERS_DEEP = 20
 
 def run(env: Env, call: Call) -> None:
     """`trace KIND NAME …`."""
-    from pyflux.verbs.trace_find import by_kind, by_words
+    from pyflux.verbs.trace_find import USAGE, by_kind, by_words
 
-    client = connect(env)
     kind, api_version = call.str("kind"), call.str("api-version")
     namespace = env.kube.namespace
     if kind or api_version:
@@ -34,6 +33,10 @@ def run(env: Env, call: Call) -> None:
             raise PyfluxError("object kind is required (--kind)")
         if not api_version:
             raise PyfluxError("object apiVersion is required (--api-version)")
+    elif not call.args:
+        raise UsageError(USAGE)
+    client = connect(env)
+    if kind:
         objects = [by_kind(client, api_version, kind, call.args[0], namespace)]
     else:
         objects = by_words(client, call.args, namespace)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Obj = dict[str, Any]
 
-_USAGE = "either `<resource>/<name>` or `<resource> <name>` is required as an argument"
+USAGE = "either `<resource>/<name>` or `<resource> <name>` is required as an argument"
 _MIXED = (
     "there is no need to specify a resource type as a separate argument when passing arguments in resource/name "
     "form (e.g. 'flux get resource/<resource_name>' instead of 'flux get resource resource/<resource_name>'"
@@ -94,7 +94,7 @@ def by_words(client: Client, words: Sequence[str], namespace: str) -> list[Obj]:
 def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
     """(resource word, name) of each object."""
     if not words:
-        raise UsageError(_USAGE)
+        raise UsageError(USAGE)
     if any("/" in word for word in words):
         if not all("/" in word for word in words):
             raise UsageError(_MIXED)

@@ -54,7 +54,7 @@ def wait(env: Env, client: Client, waited: Sequence[Waited], deadline: float) ->
             left = deadline - env.monotonic()
             if pending and left <= 0:
                 for each in pending:
-                    each.error = TimedOut("context deadline exceeded")
+                    each.error = TimedOut("context deadline exceeded", hint=_state(each))
                 return
             if pending:
                 env.sleep(min(pause, left))
@@ -73,6 +73,14 @@ def _ended(each: Waited, answer: Obj | KubeError) -> bool:
     except PyfluxError as error:
         each.error = error
         return True
+
+
+def _state(each: Waited) -> str:
+    """What an object says about itself when time is up."""
+    from pyflux.catalog.columns import message
+
+    where = f"{each.kind.name} {each.namespace}/{each.name}"
+    return f"{where} is not ready: {message(each.obj)}; --timeout allows more time"
 
 
 def _progress(env: Env) -> AbstractContextManager[Callable[[Sequence[Waited]], None]]:
