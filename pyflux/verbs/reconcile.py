@@ -178,7 +178,7 @@ class Reconciliation:
             message = str(found.get("message", ""))
             quoted = message if waited.kind.name in _WITH_SOURCE else f"'{message}'"
             error = PyfluxError(f"{waited.kind.name} reconciliation failed: {quoted}")
-        hint = hint_of(self.env, self.client, waited) or error.hint
+        hint = error.hint or hint_of(self.env, self.client, waited)
         raise (TimedOut if isinstance(error, TimedOut) else PyfluxError)(error.message, hint=hint) from None
 
 

@@ -54,7 +54,7 @@ def wait(env: Env, client: Client, waited: Sequence[Waited], deadline: float) ->
             left = deadline - env.monotonic()
             if pending and left <= 0:
                 for each in pending:
-                    each.error = TimedOut("context deadline exceeded", hint=_state(each))
+                    each.error = TimedOut("context deadline exceeded")
                 return
             if pending:
                 env.sleep(min(pause, left))
@@ -101,7 +101,7 @@ def _lines(pending: Sequence[Waited]) -> list[str]:
 
 
 def hint_of(env: Env, client: Client, each: Waited) -> str:
-    """On a terminal, the source or dependency that an object which failed waits for; empty where there is none.
+    """On a terminal, what an object that failed waits for, or its own message when time is up; else empty.
 
     Scripts get the words of flux and nothing more.
     """
@@ -110,4 +110,6 @@ def hint_of(env: Env, client: Client, each: Waited) -> str:
     from pyflux.verbs.causes import Causes
 
     cause = Causes(client).of(each.obj)
-    return f"waits for {cause.who}: {cause.why}" if cause else ""
+    if cause:
+        return f"waits for {cause.who}: {cause.why}"
+    return _state(each) if isinstance(each.error, TimedOut) else ""
