@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,8 @@ import pytest
 from tests.real import bootstrap_world as world
 from tests.real.cluster import RealCluster
 from tests.real.gitea import Gitea
+from tests.real.gitrepos import BareRepository
+from tests.real.pki import write_serving_pair
 
 pytestmark = pytest.mark.real
 
@@ -45,6 +53,53 @@ def env(cluster: RealCluster, gitea: Gitea, tmp_path: Path) -> Iterator[dict[str
 
 def words(gitea: Gitea, *more: str) -> list[str]:
     return ["gitea", f"--hostname={gitea.url}", "--path=clusters/prod", "--timeout=120s", *more]
+
+
+class TlsFront:
+    """TLS in front of Gitea: `address` is host:port, `ca` the file of its authority."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        write_serving_pair(folder)
+        self.ca = folder / "ca.crt"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        self._target = port
+        self._socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.address = f"localhost:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._socket.accept()
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._target))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def front(gitea: Gitea, tmp_path: Path) -> Iterator[TlsFront]:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    made = TlsFront(folder, gitea.port)
+    yield made
+    made.close()
 
 
 def deploy_keys(gitea: Gitea, repository: str) -> list[dict[str, Any]]:
@@ -139,3 +194,63 @@ def test_a_token_that_is_refused(gitea: Gitea, env: dict[str, str]) -> None:
     assert done.returncode == 1
     assert "refused the token (401)" in done.stderr
     assert "f" * 40 not in done.stderr
+
+
+def test_an_authority_of_ones_own(cluster: RealCluster, gitea: Gitea, front: TlsFront, env: dict[str, str]) -> None:
+    args = [
+        "gitea", f"--hostname={front.address}", "--owner=owner", "--personal", "--repository=secure", "--token-auth",
+        "--path=clusters/prod", "--timeout=120s",
+    ]  # fmt: skip
+    untrusted = world.run(env, *args)
+    assert untrusted.returncode == 1
+    assert "is not trusted" in untrusted.stderr
+    assert "--ca-file" in untrusted.stderr
+    world.must(env, *args, f"--ca-file={front.ca}")
+    assert world.secret(cluster)["ca.crt"] == front.ca.read_text()
+    source, _ = world.sync_objects(cluster)
+    assert source["spec"]["url"] == f"https://{front.address}/owner/secure.git"
+
+
+def _flux() -> str | None:
+    return os.environ.get("FLUX") or shutil.which("flux")
+
+
+@pytest.mark.skipif(_flux() is None, reason="no reference flux: set FLUX to its path")
+def test_says_and_leaves_what_flux_does(
+    cluster: RealCluster, gitea: Gitea, organization: str, front: TlsFront, env: dict[str, str]
+) -> None:
+    flux = _flux()
+    assert flux is not None
+    results: dict[str, list[Any]] = {"theirs": [], "ours": []}
+    for name, command in (("theirs", [flux]), ("ours", world.PYFLUX)):
+        for more in (["--token-auth"], [f"--ssh-hostname=127.0.0.1:{gitea.ssh_port}", "--read-write-key"]):
+            args = [
+                "gitea", f"--hostname={front.address}", f"--owner={organization}", f"--repository={name}",
+                "--path=clusters/prod", "--timeout=120s", f"--ca-file={front.ca}", *more,
+            ]  # fmt: skip
+            said = "".join(world.must(env, *args, command=command) for _ in range(2))
+            said = re.sub(r"[0-9a-f]{40}", "SHA", said.replace(name, "NAME"))
+            source, kustomization = world.sync_objects(cluster)
+            spec = {**source["spec"], "url": source["spec"]["url"].replace(name, "NAME")}
+            keys = [(key["title"], key["read_only"]) for key in deploy_keys(gitea, f"{organization}/{name}")]
+            files = sorted(world.tree(_bare(gitea, f"{organization}/{name}")))
+            results[name].append(
+                {
+                    "said": re.sub(r"ecdsa-sha2-nistp384 \S+", "KEY", said),
+                    "source": spec,
+                    "kustomization": kustomization["spec"],
+                    "secret": sorted(world.secret(cluster)),
+                    "keys": keys,
+                    "files": files,
+                    "private": gitea.api("GET", f"/repos/{organization}/{name}")[1]["private"],
+                }
+            )
+            world.forget(cluster)
+            gitea.api("DELETE", f"/repos/{organization}/{name}")
+    for theirs, ours in zip(results["theirs"], results["ours"], strict=True):
+        for part, value in theirs.items():
+            assert ours[part] == value, part
+
+
+def _bare(gitea: Gitea, slug: str) -> BareRepository:
+    return BareRepository(gitea.folder / "repositories" / f"{slug}.git")
