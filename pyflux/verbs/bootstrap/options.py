@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyflux.bootstrap.plan import CommitOptions
 from pyflux.catalog.components import InstallOptions, check_components
 from pyflux.errors import PyfluxError, UsageError
+from pyflux.verbs.install import options_for, registry_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,12 +48,12 @@ def shared(env: Env, call: Call, *, passphrase: str = "") -> Shared:
         if name not in components:
             raise UsageError(f"component {name} is required")
     check_components(components)
-    credentials = _credentials(call)
+    credentials = registry_credentials(call)
     private_key = call.str("private-key-file")
     key = read_file(private_key, "private key file") if private_key else b""
     ca_file = call.str("ca-file")
     return Shared(
-        install=_install(env, call, components),
+        install=options_for(env, call, components),
         commit=CommitOptions(
             author=call.str("author-name"),
             email=call.str("author-email"),
@@ -64,35 +65,6 @@ def shared(env: Env, call: Call, *, passphrase: str = "") -> Shared:
         private_key=key,
         host_key_algorithms=tuple(call.strings("ssh-hostkey-algos")),
         manifests=call.str("manifests"),
-    )
-
-
-def _credentials(call: Call) -> tuple[str, str] | None:
-    text = call.str("registry-creds")
-    if not text:
-        return None
-    if not call.str("image-pull-secret"):
-        raise UsageError("--registry-creds requires --image-pull-secret to be set")
-    user, colon, password = text.partition(":")
-    if not colon or ":" in password:
-        raise UsageError("invalid --registry-creds format, expected 'user:password'")
-    return user, password
-
-
-def _install(env: Env, call: Call, components: tuple[str, ...]) -> InstallOptions:
-    from pyflux.verbs.install import version_of
-
-    return InstallOptions(
-        namespace=env.kube.namespace,
-        components=components,
-        version=version_of(env, call.str("version")),
-        registry=call.str("registry"),
-        image_pull_secret=call.str("image-pull-secret"),
-        watch_all_namespaces=call.bool("watch-all-namespaces"),
-        network_policy=call.bool("network-policy"),
-        log_level=call.str("log-level"),
-        cluster_domain=call.str("cluster-domain"),
-        toleration_keys=tuple(call.strings("toleration-keys")),
     )
 
 

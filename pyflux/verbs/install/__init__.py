@@ -13,8 +13,8 @@ def run(env: Env, call: Call) -> None:
     """With `--export` prints the manifests, else installs them. Raises PyfluxError."""
     components = (*call.strings("components"), *call.strings("components-extra"))
     check_components(components)
-    credentials = _credentials(call)
-    options = _options(env, call, components)
+    credentials = registry_credentials(call)
+    options = options_for(env, call, components)
     export = call.bool("export")
     if not export:
         env.log.generate("generating manifests")
@@ -31,7 +31,8 @@ def run(env: Env, call: Call) -> None:
     install(env, options, objects, credentials=credentials, force=call.bool("force"))
 
 
-def _credentials(call: Call) -> tuple[str, str] | None:
+def registry_credentials(call: Call) -> tuple[str, str] | None:
+    """User and password of `--registry-creds`, None without it. Raises UsageError."""
     text = call.str("registry-creds")
     if not text:
         return None
@@ -43,7 +44,8 @@ def _credentials(call: Call) -> tuple[str, str] | None:
     return user, password
 
 
-def _options(env: Env, call: Call, components: tuple[str, ...]) -> InstallOptions:
+def options_for(env: Env, call: Call, components: tuple[str, ...]) -> InstallOptions:
+    """What the flags that install and bootstrap share ask for."""
     return InstallOptions(
         namespace=env.kube.namespace,
         components=components,
