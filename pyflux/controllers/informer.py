@@ -84,8 +84,9 @@ class Informer:
             except Gone:
                 continue
             except NoMatch:
-                # the CRD may be installed later
+                # the CRD may be installed any moment, by a bootstrap that waits for its objects
                 self.synced.set()
+                pause = _PAUSE
             except KubeError as error:
                 if str(error) != said:
                     said = str(error)

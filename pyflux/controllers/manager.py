@@ -24,7 +24,7 @@ from pyflux.controllers.source.ocirepository import OCIRepositoryController
 from pyflux.controllers.source.server import ArtifactServer, split_address
 from pyflux.controllers.source.storage import Storage
 from pyflux.controllers.trees import Trees
-from pyflux.errors import PyfluxError, TimedOut
+from pyflux.errors import ConfigError, PyfluxError, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,23 @@ _CONFIGS = (
 )
 
 
+def lock_folder(path: str) -> int:
+    """An open file that keeps other processes from using the folder. Raises ConfigError where one does already."""
+    import fcntl
+
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    handle = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise ConfigError(
+            f"the storage folder {path} is in use by other controllers",
+            hint="stop them, or choose another folder with --storage-path",
+        ) from None
+    return handle
+
+
 class Manager:
     """All controllers of one process. `log` gets one line at a time, from any thread."""
 
@@ -58,6 +75,7 @@ class Manager:
         self._workers: list[threading.Thread] = []
         self._server: ArtifactServer | None = None
         self._recorder = Recorder(client.fork(), log)
+        self._lock = lock_folder(options.storage_path)
         self._storage = Storage(os.path.join(options.storage_path, "artifacts"), options.retention)
         self._build()
 
@@ -214,4 +232,5 @@ class Manager:
         self._recorder.stop(2.0)
         if self._server is not None:
             self._server.stop()
+        os.close(self._lock)
         return not any(worker.is_alive() for worker in self._workers)

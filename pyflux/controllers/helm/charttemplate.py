@@ -6,12 +6,15 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.kinds import kind as kind_named
+from pyflux.controllers.core import go_duration, seconds
 from pyflux.controllers.helm import spec
 from pyflux.controllers.helm.releasing import origin_labels
 from pyflux.controllers.helm.work import MANAGER
 from pyflux.errors import NotFound, PyfluxError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyflux.kube.client import Client
 
     Obj = dict[str, Any]
@@ -37,7 +40,8 @@ def build(obj: Obj) -> Obj:
     source = given["sourceRef"]
     chart: Obj = {key: given[key] for key in _COPIED if key in given}
     chart["sourceRef"] = {"kind": source["kind"], "name": source["name"]}
-    chart["interval"] = given.get("interval") or obj["spec"]["interval"]
+    # as Go writes it, so that both controllers write the same
+    chart["interval"] = go_duration(seconds(given.get("interval") or obj["spec"]["interval"]))
     wanted = template.get("metadata") or {}
     metadata: Obj = {
         "name": spec.chart_name(obj),
@@ -54,29 +58,43 @@ def build(obj: Obj) -> Obj:
     }
 
 
-def reconcile(client: Client, obj: Obj, *, cross_namespace: bool) -> None:
-    """Creates, changes or deletes the HelmChart; `status.helmChart` names it. Raises AccessDenied, KubeError."""
+def reconcile(client: Client, obj: Obj, event: Callable[[str, str], None], *, cross_namespace: bool) -> None:
+    """Creates, changes or deletes the HelmChart; `status.helmChart` names it. Raises AccessDenied, KubeError.
+
+    `event(reason, message)` hears of it.
+    """
     status = obj["status"]
     template = obj["spec"].get("chart")
     name = f"{spec.chart_namespace(obj)}/{spec.chart_name(obj)}" if template else ""
     deleted = bool(obj["metadata"].get("deletionTimestamp"))
     if deleted or (status.get("helmChart") and status["helmChart"] != name):
-        _delete(client, obj)
+        _delete(client, obj, event)
     if deleted or not template:
         return
     chart = build(obj)
     metadata = chart["metadata"]
     check_access(obj, "HelmChart", metadata["namespace"], metadata["name"], allowed=cross_namespace)
-    client.apply(chart, force=True, field_manager=MANAGER, resource=RESOURCE)
+    try:
+        before = client.get(RESOURCE, metadata["name"], metadata["namespace"])
+    except NotFound:
+        before = {}
+    after = client.apply(chart, force=True, field_manager=MANAGER, resource=RESOURCE)
+    source = chart["spec"]["sourceRef"]
+    reference = f"SourceRef '{source['kind']}/{metadata['namespace']}/{source['name']}'"
+    if not before:
+        event("HelmChartCreated", f"Created HelmChart/{name} with {reference}")
+    elif before["metadata"].get("generation") != after["metadata"].get("generation"):
+        event("HelmChartConfigured", f"Configured HelmChart/{name} with {reference}")
     status["helmChart"] = name
 
 
-def _delete(client: Client, obj: Obj) -> None:
+def _delete(client: Client, obj: Obj, event: Callable[[str, str], None]) -> None:
     namespace, _, name = str(obj["status"].get("helmChart") or "").partition("/")
     if obj["spec"].get("suspend") or not name:
         return
     try:
         client.delete(RESOURCE, name, namespace)
+        event("HelmChartDeleted", f"deleted HelmChart '{namespace}/{name}'")
     except NotFound:
         pass
     obj["status"].pop("helmChart", None)

@@ -15,6 +15,8 @@ from typing import Any
 
 Obj = dict[str, Any]
 
+_SCHEMA = "values don't meet the specifications of the schema(s) in the following chart(s):\n"
+
 
 class Child:
     """Runs operations. `out` takes an answer."""
@@ -80,9 +82,13 @@ class Child:
     ) -> Obj:
         """Renders the loaded chart and makes the chart that is released; its objects."""
         from pyflux.controllers.helm import rendered
+        from pyflux.controllers.helm.rendered import RenderFailed
 
         if check_schema:
-            self._chart.validate_schema(values)
+            try:
+                self._chart.validate_schema(values)
+            except self._helm.HelmValuesError as why:
+                raise RenderFailed(_SCHEMA + str(why).strip()) from None
         manifests = self._config.render(
             self._chart,
             values,

@@ -67,6 +67,13 @@ class HelmReleaseController:
     def _event(self, obj: Obj, kind: str, reason: str, message: str) -> None:
         self._recorder.event(COMPONENT, obj, kind, reason, message)
 
+    def _keep_chart(self, client: Client, obj: Obj, cross_namespace: bool) -> None:
+        def event(reason: str, message: str) -> None:
+            self._log(f"{title(obj)}: {message}")
+            self._event(obj, "Normal", reason, message)
+
+        charttemplate.reconcile(client, obj, event, cross_namespace=cross_namespace)
+
     def reconcile(self, client: Client, key: Key) -> Result:
         found = self._informer.get(key)
         if found is None:
@@ -111,7 +118,7 @@ class HelmReleaseController:
         except BadHealthCheck as why:
             return self._stall(obj, "InvalidCELExpression", f"{_TERMINAL}: {why}"), True
         try:
-            charttemplate.reconcile(client, obj, cross_namespace=self._options.cross_namespace_refs)
+            self._keep_chart(client, obj, self._options.cross_namespace_refs)
         except charttemplate.AccessDenied as why:
             return self._deny(obj, why.message), True
         conditions.reconciling(obj, conditions.PROGRESSING, "Fulfilling prerequisites")
@@ -236,7 +243,7 @@ class HelmReleaseController:
             if not self._uninstall(client, obj, patcher):
                 patcher.patch()
                 return Result(failed=True)
-            charttemplate.reconcile(client, obj, cross_namespace=True)
+            self._keep_chart(client, obj, True)
         metadata["finalizers"] = [name for name in metadata.get("finalizers") or [] if name != FINALIZER]
         patcher.patch()
         return DONE

@@ -61,6 +61,12 @@ def rollback(request: Request) -> None:
     except (HelmFailed, KubeError) as why:
         failure = why
     changed = _changed(request, before)
+    _prune(request)
+    kept = {one.version for one in request.stored()}
+    for one in (one for one in stored if one.version not in kept):
+        # helm-controller sees Helm remove its oldest revision, and takes it into the history
+        if not snapshot.replace(obj, one, ROLLBACK):
+            snapshot.prepend(obj, snapshot.take(one, ""))
     for one in changed:
         newest = (snapshot.latest(obj) or {}).get("version", 0)
         if not snapshot.replace(obj, one, ROLLBACK) and one.version > newest:
@@ -80,6 +86,15 @@ def rollback(request: Request) -> None:
     request.summarize()
     if failure is not None and not changed:
         raise failure
+
+
+def _prune(request: Request) -> None:
+    """Removes the oldest revisions beyond `maxHistory`, which Helm's SDK does for upgrades only."""
+    most, found = spec.max_history(request.obj), request.stored()
+    removable = [one for one in found if one.status != storage.DEPLOYED]
+    for one in removable[: max(0, len(found) - most)] if most > 0 else []:
+        metadata = one.secret["metadata"]
+        request.client.delete(storage.SECRETS, metadata["name"], metadata["namespace"])
 
 
 def _uninstall(request: Request, name: str, action: str) -> HelmFailed | None:

@@ -177,7 +177,8 @@ _HELM_FOLDERS = (
 def in_flux_words(message: str) -> str:
     """Helm's message about objects that did not become ready, as helm-controller's own waiting puts it."""
     found = _NOT_READY.findall(message)
-    if not found or not message.rstrip().endswith("context deadline exceeded"):
+    late = message.rstrip().endswith("context deadline exceeded")
+    shown = [f"{subject} status: '{status}'" for subject, status in found if late or status == "Failed"]
+    if not shown:
         return message
-    shown = ", ".join(f"{subject} status: '{status}'" for subject, status in found)
-    return f"timeout waiting for: [{shown}]"
+    return f"{'timeout waiting for' if late else 'failed early due to stalled resources'}: [{', '.join(shown)}]"

@@ -14,7 +14,7 @@ from pyflux.controllers import conditions
 from pyflux.controllers.core import DONE, FINALIZER, Result, requested_at, title
 from pyflux.controllers.patcher import Patcher
 from pyflux.controllers.queue import WorkQueue
-from pyflux.controllers.source import include
+from pyflux.controllers.source import include, verify
 from pyflux.controllers.source.gitauth import AuthFailed, git_auth
 from pyflux.controllers.source.outcome import (
     FETCH_FAILED,
@@ -155,14 +155,6 @@ class GitRepositoryController:
             self._outdated(obj, patcher, "IncludeChange", "included artifacts differ from last observed includes")
         else:
             conditions.remove(obj, OUTDATED)
-        if spec.get("verify"):
-            raise SourceFailed(
-                VERIFIED,
-                "VerificationError",
-                "the verification of signatures is not supported by pyflux's controllers",
-                status="False",
-            )
-        conditions.remove(obj, VERIFIED)
         revision = self._guarded(lambda: _remote_revision(spec, auth))
         artifact = obj["status"].get("artifact")
         if (
@@ -178,11 +170,22 @@ class GitRepositoryController:
             fetched = self._guarded(lambda: _checkout(spec, auth, folder))
             conditions.remove(obj, FETCH_FAILED)
             _check_sparse(spec, folder)
+            self._verify(client, obj, fetched)
             if not artifact or artifact["revision"] != _text(fetched.revision):
                 text = f"new upstream revision '{_text(fetched.revision)}'"
                 self._outdated(obj, patcher, "NewRevision", text)
             self._archive(obj, fetched, includes, folder)
         return fetched
+
+    @staticmethod
+    def _verify(client: Client, obj: Obj, fetched: Fetched) -> None:
+        if not verify.mode_of(obj["spec"]):
+            obj["status"].pop("sourceVerificationMode", None)
+            conditions.remove(obj, VERIFIED)
+            return
+        text = verify.verify(client, obj, fetched)
+        obj["status"]["sourceVerificationMode"] = verify.mode_of(obj["spec"])
+        conditions.put(obj, VERIFIED, "True", conditions.SUCCEEDED, text)
 
     def _auth(self, client: Client, obj: Obj) -> Auth:
         url = obj["spec"]["url"]
@@ -316,6 +319,7 @@ def _changed(obj: Obj, includes: list[Obj]) -> bool:
     return (
         spec.get("ignore") != status.get("observedIgnore")
         or bool(spec.get("recurseSubmodules")) != bool(status.get("observedRecurseSubmodules"))
+        or verify.due(obj)
         or (spec.get("include") or []) != (status.get("observedInclude") or [])
         or (spec.get("sparseCheckout") or []) != (status.get("observedSparseCheckout") or [])
         or include.differ(includes, status.get("includedArtifacts") or [])

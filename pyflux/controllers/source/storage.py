@@ -30,6 +30,9 @@ class Storage:
         self._retention = retention
         self.address = ""
         self._verified: dict[str, tuple[int, int]] = {}
+        for partial in glob.glob(os.path.join(glob.escape(self.root), "*", "*", "*", "*.tmp")):
+            # a process that was killed left it
+            os.unlink(partial)
 
     def folder(self, obj: Obj) -> str:
         """The folder of a source's artifacts, below the root."""

@@ -116,6 +116,8 @@ def test_messages_about_waiting() -> None:
     )
     wanted = "timeout waiting for: [Deployment/apps/web status: 'InProgress', Job/apps/x status: 'Unknown']"
     assert in_flux_words(text) == wanted
+    failed = "resource Deployment/apps/web not ready. status: Failed, message: Progress deadline exceeded"
+    assert in_flux_words(failed) == ("failed early due to stalled resources: [Deployment/apps/web status: 'Failed']")
     assert in_flux_words("another failure") == "another failure"
 
 
