@@ -66,10 +66,14 @@ def run(env: Env, call: Call) -> None:
             file=file,
             ignore_not_found=call.bool("ignore-not-found"),
         )
-        text, changed = _Diff(env, call, settings).of(builder)
+        diff = _Diff(env, call, settings)
+        text, changed = diff.of(builder)
     except PyfluxError as why:
         raise _Failed(why.message, hint=why.hint) from why
     env.write(text)
+    if diff.untried:
+        # they will be created, but nobody knows whether the API server takes them: flux fails here, and says the same
+        raise _summary(diff.untried, _Failed)
     if changed:
         raise WarningExit("identified at least one change, exiting with non-zero exit code", exit_code=1)
 
@@ -83,6 +87,8 @@ class _Diff:
         self._client_side = call.bool("client-side")
         self._color = env.fancy(env.stdout)
         self._width = shutil.get_terminal_size((80, 24)).columns if env.stdout.isatty() else 80
+        self.untried: list[PyfluxError] = []
+        """Objects that could not be tried, since what they need is not there yet."""
         self._progress = call.bool("progress-bar") and env.fancy()
 
     def _paint(self, color: str, text: str) -> str:
@@ -105,7 +111,7 @@ class _Diff:
         """The text for a Kustomization, and whether there is a difference. Raises PyfluxError."""
         objects = builder.objects()
         spec = builder.kustomization["spec"]
-        differ = Differ(self._client, spec.get("ignore") or [], client_side=self._client_side)
+        differ = Differ(self._client, spec.get("ignore") or [], objects, client_side=self._client_side)
         text, changed = "", False
         failures: list[PyfluxError] = []
         applied: set[str] = set()
@@ -122,6 +128,8 @@ class _Diff:
             elif change.action == CREATED:
                 text += self._paint("green", f"► {change.id.subject} created")
                 changed = True
+                if change.untried:
+                    self.untried.append(PyfluxError(change.untried))
             elif change.action == DRIFTED:
                 text += f"► {change.id.subject} drifted\n"
                 text += report(change.before, change.after, width=self._width, color=self._color)
@@ -182,9 +190,9 @@ class _Diff:
         return inventory_of(live.get("status") or {}) if prunes and not spec.get("suspend") else []
 
 
-def _summary(failures: list[PyfluxError]) -> PyfluxError:
+def _summary(failures: list[PyfluxError], kind: type[PyfluxError] = PyfluxError) -> PyfluxError:
     """One error for all, each said once."""
     messages = list(dict.fromkeys(why.message for why in failures))
     if len(messages) == 1:
-        return PyfluxError(messages[0], hint=failures[0].hint)
-    return PyfluxError(f"[{', '.join(messages)}]")
+        return kind(messages[0], hint=failures[0].hint)
+    return kind(f"[{', '.join(messages)}]")

@@ -16,6 +16,8 @@ from pyflux.errors import Conflict, Invalid, KubeError, NoMatch, NotFound, Pyflu
 from pyflux.render.sopsmask import MASK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyflux.catalog.resources import Resource
     from pyflux.kube.client import Client
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 CREATED, DRIFTED, UNCHANGED, SKIPPED = "created", "drifted", "unchanged", "skipped"
 
 _MANAGER = "kustomize-controller"
+_NO_NAMESPACE = re.compile(r'namespaces "[^"]*" not found')
 _IMMUTABLE = re.compile(r"is\simmutable|immutable\sfield")
 
 
@@ -32,23 +35,31 @@ class DryRunFailed(PyfluxError):
 
 
 class Change(NamedTuple):
-    """What would happen to an object. `before` and `after` are there for DRIFTED."""
+    """What would happen to an object. `before` and `after` are there for DRIFTED.
+
+    `untried` says why the API server could not try: what it needs is not there yet. It is CREATED in any case.
+    """
 
     action: str
     id: ObjectId
     version: str
     before: Obj | None = None
     after: Obj | None = None
+    untried: str = ""
 
 
 class Differ:
     """Compares objects with the cluster; `rules` are a Kustomization's `spec.ignore`.
 
-    `client_side` works without the right to patch: the object is laid over the one in the cluster.
+    `objects` are all that is applied with them: a kind that one of them defines may be missing yet. `client_side`
+    works without the right to patch: the object is laid over the one in the cluster.
     """
 
-    def __init__(self, client: Client, rules: list[Obj], *, client_side: bool = False) -> None:
+    def __init__(
+        self, client: Client, rules: list[Obj], objects: Sequence[Obj] = (), *, client_side: bool = False
+    ) -> None:
         self._client = client
+        self._coming = {_defined(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"}
         self._rules = IgnoreRules(rules)
         self._client_side = client_side
 
@@ -58,6 +69,8 @@ class Differ:
         try:
             resource = self._client.resource_for(wanted["apiVersion"], wanted["kind"])
         except KubeError as why:
+            if isinstance(why, NoMatch) and (id_of(wanted).group, wanted["kind"]) in self._coming:
+                return _changed(CREATED, wanted, untried=_failed(wanted, why).message)
             raise _failed(wanted, why) from why
         if not resource.namespaced:
             wanted["metadata"].pop("namespace", None)
@@ -74,6 +87,8 @@ class Differ:
         except KubeError as why:
             if _recreated(wanted, existing, why):
                 return _changed(CREATED, wanted)
+            if isinstance(why, NotFound) and _NO_NAMESPACE.search(why.message):
+                return _changed(CREATED, wanted, untried=_failed(wanted, why).message)
             raise _failed(wanted, why) from why
         if existing is None or not result["metadata"].get("resourceVersion"):
             return _changed(CREATED, result)
@@ -110,9 +125,17 @@ class Differ:
         return _changed(DRIFTED, wanted, before=before, after=after)
 
 
-def _changed(action: str, obj: Obj, *, before: Obj | None = None, after: Obj | None = None) -> Change:
+def _changed(
+    action: str, obj: Obj, *, before: Obj | None = None, after: Obj | None = None, untried: str = ""
+) -> Change:
     version = str(obj["apiVersion"]).rpartition("/")[2]
-    return Change(action, id_of(obj), version, before, after)
+    return Change(action, id_of(obj), version, before, after, untried)
+
+
+def _defined(definition: Obj) -> tuple[str, str]:
+    """The group and kind that a CustomResourceDefinition brings."""
+    spec = definition.get("spec") or {}
+    return str(spec.get("group")), str((spec.get("names") or {}).get("kind"))
 
 
 def _skipped(wanted: Obj, existing: Obj | None) -> bool:

@@ -116,15 +116,36 @@ def kustomization(namespace: str, name: str = "app", extra: str = "") -> str:
     )
 
 
-def test_objects_of_a_namespace_to_come_cannot_be_tried(scene: Scene) -> None:
+def test_objects_of_a_namespace_to_come_count_as_created_but_cannot_be_tried(scene: Scene) -> None:
     new = f"{scene.namespace}-new"
     namespace = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {new}\n"
     config = (CONFIG % "a").replace("  name: a\n", f"  name: a\n  namespace: {new}\n")
     scene.files({"n.yaml": namespace, "c.yaml": config}, "")
     scene.kustomization(kustomization(scene.namespace), [])
-    code, _, err = scene.diff("--path", f"{scene.root}/app")
+    code, out, err = scene.diff("--path", f"{scene.root}/app")
     assert code == 2
+    assert sorted(out.splitlines()) == [f"► ConfigMap/{new}/a created", f"► Namespace/{new} created"]
     assert err == f'✗ ConfigMap/{new}/a not found: namespaces "{new}" not found\n'
+    assert scene.diff("--path", f"{scene.root}/app", "--client-side")[0] == 1
+
+
+def test_objects_of_a_kind_to_come_are_created(scene: Scene) -> None:
+    here = scene.namespace
+    definition = (
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: bars.z.io\n"
+        "spec:\n  group: z.io\n  names: {kind: Bar, plural: bars}\n  scope: Namespaced\n  versions:\n"
+        "  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}\n"
+    )
+    bar = f"apiVersion: z.io/v1\nkind: Bar\nmetadata:\n  name: b\n  namespace: {here}\n"
+    scene.files({"crd.yaml": definition, "bar.yaml": bar}, "")
+    scene.kustomization(kustomization(here), [])
+    code, out, err = scene.diff("--path", f"{scene.root}/app")
+    assert code == 2
+    assert sorted(out.splitlines()) == [
+        f"► Bar/{here}/b created",
+        "► CustomResourceDefinition/bars.z.io created",
+    ]
+    assert f'Bar/{here}/b dry-run failed: no matches for kind "Bar" in version "z.io/v1"' in err
 
 
 def test_a_removed_kustomization_takes_its_inventory_with_it(scene: Scene) -> None:
