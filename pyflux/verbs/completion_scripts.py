@@ -104,6 +104,10 @@ if [[ $funcstack[1] == _pyflux ]]; then
     _pyflux "$@"
 else
     compdef _pyflux pyflux
+    # an alias is expanded before it is completed; a link is a command of its own
+    if [[ -n ${commands[flux]} && ${commands[flux]:A} == ${commands[pyflux]:A} ]]; then
+        compdef _pyflux flux
+    fi
 fi
 """
 
@@ -135,6 +139,11 @@ function __pyflux_completion
 end
 complete -c pyflux -e
 complete -c pyflux -f -a '(__pyflux_completion)'
+# an alias brings the completion of what it stands for; a link is a command of its own
+if command -q flux; and test (realpath (command -s flux)) = (realpath (command -s pyflux))
+    complete -c flux -e
+    complete -c flux -f -a '(__pyflux_completion)'
+end
 """
 
 POWERSHELL = r"""# PowerShell completion for pyflux: pyflux completion powershell | Out-String | Invoke-Expression
