@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.resources import built_in
 from pyflux.errors import PyfluxError
 from pyflux.render import kustomize
+from pyflux.render.artifact import ArtifactError, unpack
 from pyflux.render.values import merge
 from pyflux.ui.yamlin import YamlError, load, load_all
 from pyflux.ui.yamlout import dump
@@ -26,6 +30,25 @@ if TYPE_CHECKING:
 GROUP = "helm.toolkit.fluxcd.io"
 MAX_NAME = 53
 _HASH_LENGTH = 12
+_CHART = "Chart.yaml"
+_VALUES = "values.yaml"
+_SCHEMA = "values.schema.json"
+
+
+@dataclass(frozen=True)
+class ChartSource:
+    """A chart (folder or archive) at `path`, and the values files that take the place of its own."""
+
+    path: str
+    values_files: tuple[str, ...] = ()
+    base: str = ""
+    """The folder that values files are relative to; empty for the chart itself."""
+    ignore_missing: bool = False
+
+    def values_paths(self) -> list[str]:
+        """The values files outside of the chart that exist."""
+        found = [os.path.join(self.base, name) for name in self.values_files] if self.base else []
+        return [path for path in found if os.path.isfile(path)]
 
 
 class HelmError(PyfluxError):
@@ -62,14 +85,16 @@ def release_namespace(release: Obj) -> str:
     return namespace
 
 
-def render(release: Obj, chart_path: str, values: Obj) -> list[Obj]:
-    """The objects that the release applies, CRDs first, in the order of the chart's templates. Raises HelmError."""
+def render(release: Obj, source: ChartSource, values: Obj) -> list[Obj]:
+    """The objects that the release applies: CRDs, then those of the templates, then hooks. Raises HelmError."""
     helm = sdk()
     namespace = release_namespace(release)
+    install = (release.get("spec") or {}).get("install") or {}
+    lenient = bool(install.get("disableSchemaValidation"))
     try:
-        with helm.Chart.load(chart_path) as chart:
-            crds = [entry["data"] for entry in chart.crds] if _wants_crds(release) else []
-            if not (release.get("spec") or {}).get("install", {}).get("disableSchemaValidation"):
+        with _prepared(source, without_schema=lenient) as path, helm.Chart.load(path) as chart:
+            crds = [entry["data"] for entry in chart.crds] if _wants_crds(install) else []
+            if not lenient:
                 chart.validate_schema(values)
             manifests: dict[str, str] = chart.render(
                 values, name=release_name(release), namespace=namespace, is_install=True, revision=1
@@ -77,12 +102,14 @@ def render(release: Obj, chart_path: str, values: Obj) -> list[Obj]:
     except helm.HelmError as error:
         raise HelmError(" ".join(str(error).split())) from None
     definitions = [obj for text in crds for obj in _objects("crds", text)]
+    for obj in definitions:
+        _label(obj, _origin(release), {})
     objects = [
         obj
-        for name, text in manifests.items()
+        for name, text in sorted(manifests.items())
         if not name.endswith("NOTES.txt")
         for obj in _objects(name, text)
-        if not _is_test(obj)
+        if not _is_test(obj) and not (install.get("disableHooks") and _is_hook(obj))
     ]
     objects = _post_render(release, objects)
     for obj in objects:
@@ -91,27 +118,78 @@ def render(release: Obj, chart_path: str, values: Obj) -> list[Obj]:
     return definitions + objects
 
 
-def merge_files(chart_path: str, names: list[str], values: Obj) -> Obj:
-    """`values` laid on the chart's own values files, in order (`valuesFiles`). Raises HelmError."""
-    merged: Obj = {}
-    helm = sdk()
+@contextmanager
+def _prepared(source: ChartSource, *, without_schema: bool) -> Iterator[str]:
+    """The chart, or a changed copy of it: with the values files that are asked for, or without schemas of values."""
+    names = source.values_files
+    if len(names) == 1 and os.path.normpath(names[0]) == _VALUES:
+        names = ()
+    if not names and not without_schema:
+        yield source.path
+        return
+    with tempfile.TemporaryDirectory(prefix="pyflux-") as scratch:
+        copy = _copied(source.path, scratch)
+        if without_schema:
+            for folder, _, files in os.walk(copy):
+                if _SCHEMA in files:
+                    os.unlink(os.path.join(folder, _SCHEMA))
+        if names:
+            _set_values(copy, _merged_files(source.base or copy, names, ignore_missing=source.ignore_missing))
+        yield copy
+
+
+def _copied(chart: str, scratch: str) -> str:
+    """A folder of our own with the chart in it."""
+    copy = os.path.join(scratch, "chart")
+    if os.path.isdir(chart):
+        shutil.copytree(chart, copy)
+        return copy
     try:
-        with helm.Chart.load(chart_path) as chart:
-            files = {entry["name"]: entry["data"] for entry in chart.files}
-            files["values.yaml"] = dump(chart.values)
-    except helm.HelmError as error:
-        raise HelmError(" ".join(str(error).split())) from None
+        with open(chart, "rb") as archive:
+            unpack(archive, copy)
+    except (OSError, ArtifactError) as why:
+        raise HelmError(f"failed to load chart: {why}") from None
+    for entry in os.scandir(copy):
+        if os.path.isfile(os.path.join(entry.path, _CHART)):
+            return entry.path
+    raise HelmError(f"failed to load chart: no {_CHART} found")
+
+
+def _set_values(chart: str, values: Obj) -> None:
+    """Writes values and version as source-controller packs a chart with values files."""
+    with open(os.path.join(chart, _CHART), encoding="utf-8") as file:
+        metadata = load(file.read(), strict=False)
+    # +1 is the generation of a HelmChart that never changed
+    metadata["version"] = f"{str(metadata.get('version', '')).partition('+')[0]}+1"
+    for name, content in ((_CHART, metadata), (_VALUES, values)):
+        with open(os.path.join(chart, name), "w", encoding="utf-8") as file:
+            file.write(dump(content) if content else "")
+
+
+def _merged_files(base: str, names: tuple[str, ...], *, ignore_missing: bool) -> Obj:
+    """Values files laid on each other, in order. Raises HelmError."""
+    merged: Obj = {}
     for name in names:
-        text = files.get(os.path.normpath(name))
-        if text is None:
+        path = os.path.realpath(os.path.join(base, name))
+        if not path.startswith(os.path.realpath(base) + os.sep):
+            raise HelmError(f"values file '{name}' leads outside of the source")
+        if not os.path.isfile(path):
+            if ignore_missing:
+                continue
             raise HelmError(f"no values file found at path '{name}'")
-        merged = merge(merged, load(text) or {})
-    return merge(merged, values)
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = load(file.read(), strict=False)
+        except (OSError, UnicodeDecodeError, YamlError) as why:
+            raise HelmError(f"unmarshaling values from '{name}' failed: {why}") from None
+        if found is not None and not isinstance(found, dict):
+            raise HelmError(f"unmarshaling values from '{name}' failed: it is not a mapping")
+        merged = merge(merged, found or {})
+    return merged
 
 
-def _wants_crds(release: Obj) -> bool:
-    policy = ((release.get("spec") or {}).get("install") or {}).get("crds") or "Create"
-    return policy != "Skip"
+def _wants_crds(install: Obj) -> bool:
+    return (install.get("crds") or "Create") != "Skip" and not install.get("skipCRDs")
 
 
 def _objects(name: str, text: str) -> Iterator[Obj]:
@@ -137,25 +215,45 @@ def _is_namespaced(obj: Obj) -> bool:
     return known is None or known.namespaced
 
 
+def _is_hook(obj: Obj) -> bool:
+    return "helm.sh/hook" in ((obj.get("metadata") or {}).get("annotations") or {})
+
+
 def _post_render(release: Obj, objects: list[Obj]) -> list[Obj]:
+    """Post-renderers and labels; hooks take part unless `postRenderStrategy` says otherwise. Hooks come last."""
     spec = release.get("spec") or {}
-    hooks = [obj for obj in objects if "helm.sh/hook" in ((obj.get("metadata") or {}).get("annotations") or {})]
-    plain = [obj for obj in objects if not any(obj is hook for hook in hooks)]
+    strategy = spec.get("postRenderStrategy") or "combined"
+    plain = [obj for obj in objects if not _is_hook(obj)]
+    hooks = [obj for obj in objects if _is_hook(obj)]
+    if strategy == "nohooks":
+        return _changed(release, plain) + hooks
+    if strategy == "separate":
+        return _changed(release, plain) + _changed(release, hooks)
+    changed = _changed(release, objects)
+    return [obj for obj in changed if not _is_hook(obj)] + [obj for obj in changed if _is_hook(obj)]
+
+
+def _changed(release: Obj, objects: list[Obj]) -> list[Obj]:
+    spec = release.get("spec") or {}
     for renderer in spec.get("postRenderers") or []:
-        if renderer.get("kustomize") and plain:
-            plain = _kustomized(plain, renderer["kustomize"])
+        if renderer.get("kustomize") and objects:
+            objects = _kustomized(objects, renderer["kustomize"])
     common = spec.get("commonMetadata") or {}
-    labels = {
-        **(common.get("labels") or {}),
-        f"{GROUP}/name": release["metadata"]["name"],
-        f"{GROUP}/namespace": release["metadata"].get("namespace", ""),
-    }
-    for obj in plain:
-        meta = obj.setdefault("metadata", {})
-        meta["labels"] = {**(meta.get("labels") or {}), **labels}
-        if common.get("annotations"):
-            meta["annotations"] = {**(meta.get("annotations") or {}), **common["annotations"]}
-    return plain + hooks
+    for obj in objects:
+        _label(obj, {**(common.get("labels") or {}), **_origin(release)}, common.get("annotations") or {})
+    return objects
+
+
+def _origin(release: Obj) -> dict[str, str]:
+    meta = release["metadata"]
+    return {f"{GROUP}/name": meta["name"], f"{GROUP}/namespace": meta.get("namespace", "")}
+
+
+def _label(obj: Obj, labels: dict[str, str], annotations: dict[str, str]) -> None:
+    meta = obj.setdefault("metadata", {})
+    meta["labels"] = {**(meta.get("labels") or {}), **labels}
+    if annotations:
+        meta["annotations"] = {**(meta.get("annotations") or {}), **annotations}
 
 
 def _kustomized(objects: list[Obj], spec: Obj) -> list[Obj]:

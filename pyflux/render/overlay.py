@@ -52,8 +52,11 @@ def find(directory: str) -> str:
     return ""
 
 
-def make(directory: str, spec: dict[str, Any], *, ignore: Ignore | None = None) -> Overlay:
-    """What to build for a Kustomization's `spec` in `directory`. Raises BuildError, YamlError."""
+def make(directory: str, spec: dict[str, Any], *, ignore: Ignore | None = None, drop_ignored: bool = True) -> Overlay:
+    """What to build for a Kustomization's `spec` in `directory`. Raises BuildError, YamlError.
+
+    Of what the folder's own file lists, `drop_ignored` leaves out what `ignore` excludes, as `flux build` does.
+    """
     name = find(directory)
     content = _read(os.path.join(directory, name)) if name else _generated(directory, ignore)
     content = {key: value for key, value in content.items() if key in _FIELDS and value is not None}
@@ -63,7 +66,7 @@ def make(directory: str, spec: dict[str, Any], *, ignore: Ignore | None = None) 
     if name and not content.get("resources"):
         # kustomize refuses a file that asks for nothing; this asks for something without effect
         content["buildMetadata"] = ["originAnnotations"]
-    if ignore is not None:
+    if ignore is not None and drop_ignored:
         _filter(directory, content, ignore)
     _merge(directory, content, spec)
     # the controllers keep the order of the files, kubectl would sort

@@ -26,7 +26,7 @@ from tests.real.cluster import Json, RealCluster, condition, is_ready
 from tests.real.githttp import GitHTTPServer
 
 CASES = Path(__file__).parent / "render_cases"
-PATIENCE = 240
+PATIENCE = 480
 """Seconds until a case must have settled: all of them start at once."""
 
 WEB = """apiVersion: apps/v1
@@ -100,7 +100,7 @@ class World:
         path = self.cluster.path_of(obj)
         live = self.cluster.must("GET", path)
         query = f"?dryRun=All&force=true&fieldManager={manager}"
-        body = _native(obj)
+        body = json.dumps(_native(obj), ensure_ascii=False).encode()
         after = self.cluster.must("PATCH", path + query, body, content_type="application/apply-patch+yaml")
         for state in (live, after):
             del state["metadata"]["managedFields"]
@@ -128,6 +128,15 @@ def identity(obj: Json) -> str:
     meta = obj["metadata"]
     group = obj["apiVersion"].rpartition("/")[0]
     return f"{meta.get('namespace', '')}_{meta['name'].replace(':', '__')}_{group}_{obj['kind']}"
+
+
+def owned_by_helm(obj: Json, release: Json) -> Json:
+    """An object with the marks that Helm puts on what it creates."""
+    meta = obj["metadata"]
+    labels = {**(meta.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
+    marks = {f"meta.helm.sh/release-{key}": release[key] for key in ("name", "namespace")}
+    annotations = {**(meta.get("annotations") or {}), **marks}
+    return {**obj, "metadata": {**meta, "labels": labels, "annotations": annotations}}
 
 
 def _native(obj: Json) -> Json:

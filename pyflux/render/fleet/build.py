@@ -30,6 +30,7 @@ from pyflux.render.fleet.model import (
     is_release,
     show_id,
 )
+from pyflux.render.helm import ChartSource
 from pyflux.render.ignore import Ignore, for_source
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ MAX_UNITS = 20_000
 
 class Unavailable(PyfluxError):
     """A source or chart that is not in the repository and was not fetched; the message says why."""
+
+
+class Undefined(Unavailable):
+    """A source that the repository refers to and does not define."""
 
 
 class Place:
@@ -112,7 +117,7 @@ class _Builder:
         self.cluster = Cluster(entry.path)
         self.own = source_ids(entry)
         self.urls = [*options.remotes, *(str((s.get("spec") or {}).get("url") or "") for s in entry.sources)]
-        self.rules: dict[str, Ignore] = {}
+        self.rules: dict[tuple[str, str], Ignore] = {}
         self.artifacts: dict[ObjectId, str] = {}
         self.lock = threading.RLock()
         self.root = Unit(entry.root, None)
@@ -161,6 +166,8 @@ class _Builder:
             unit.objects = future.result()
         except Unavailable as why:
             unit.skipped = why.message
+            if isinstance(why, Undefined):
+                unit.problems.append(why.message)
         except PyfluxError as error:
             unit.error = error.message
         self.options.progress(unit)
@@ -193,9 +200,9 @@ class _Builder:
         try:
             if unit.kind == KUSTOMIZATION:
                 folder = self._folder(unit)
-                return units.build_kustomization(unit, self.cluster, folder, self._rules(folder), self.options.cache)
-            chart, values_files = self._chart(unit)
-            return units.build_release(unit, self.cluster, chart, values_files, self.options.cache)
+                rules = self._rules(folder, _source_id(unit.spec.get("sourceRef") or {}, unit.namespace))
+                return units.build_kustomization(unit, self.cluster, folder, rules, self.options.cache)
+            return units.build_release(unit, self.cluster, self._chart(unit), self.options.cache)
         finally:
             unit.seconds = time.perf_counter() - start
 
@@ -215,10 +222,13 @@ class _Builder:
             unit.notes.append(f"{show_id(source)} was taken to be this repository, which has {unit.path}")
             return checkout
 
-    def _rules(self, folder: str) -> Ignore:
-        if folder not in self.rules:
-            self.rules[folder] = for_source(folder)
-        return self.rules[folder]
+    def _rules(self, folder: str, source: ObjectId) -> Ignore:
+        """What a source keeps out of its artifact: by its files and by its `spec.ignore`."""
+        spec = (self.cluster.index.get(source) or {}).get("spec") or {}
+        lines = str(spec.get("ignore") or "")
+        if (folder, lines) not in self.rules:
+            self.rules[folder, lines] = for_source(folder, lines)
+        return self.rules[folder, lines]
 
     def _source(self, source: ObjectId) -> str:
         local = self.options.local.get(source)
@@ -232,7 +242,7 @@ class _Builder:
                 return generated
         obj = self.cluster.index.get(source)
         if obj is None:
-            raise Unavailable(f"its source {show_id(source)} is not in the repository")
+            raise Undefined(f"its source {show_id(source)} is not in the repository")
         if source[0] == "GitRepository":
             url = str((obj.get("spec") or {}).get("url") or "")
             if any(same_place(url, known) for known in self.urls):
@@ -255,21 +265,22 @@ class _Builder:
             self.artifacts[wanted] = folder
             return folder
 
-    def _chart(self, unit: Unit) -> tuple[str, list[str]]:
-        """The chart of a HelmRelease and the values files that its template asks for. Raises Unavailable."""
+    def _chart(self, unit: Unit) -> ChartSource:
+        """The chart of a HelmRelease, with the values files that its template asks for. Raises Unavailable."""
         index = self.cluster.index
         template = chart_spec(unit, index)
-        names = [str(name) for name in template.get("valuesFiles") or []]
+        names = tuple(str(name) for name in template.get("valuesFiles") or [])
+        lenient = bool(template.get("ignoreMissingValuesFiles"))
         reference = template.get("sourceRef") or {}
-        if reference.get("kind") == "GitRepository" and template.get("chart"):
-            folder = self._source(_source_id(reference, template["__namespace__"]))
-            path = os.path.normpath(os.path.join(folder, str(template["chart"])))
-            if path != folder and not path.startswith(folder.rstrip("/") + "/"):
-                raise PyfluxError(f"chart path {template['chart']!r} is not in the repository")
-            if not os.path.exists(path):
-                raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(reference, ''))}")
-            return path, names
-        return self.options.place.chart(unit.obj, index), names
+        if reference.get("kind") != "GitRepository" or not template.get("chart"):
+            return ChartSource(self.options.place.chart(unit.obj, index), names, ignore_missing=lenient)
+        folder = self._source(_source_id(reference, template["__namespace__"]))
+        path = os.path.normpath(os.path.join(folder, str(template["chart"])))
+        if path != folder and not path.startswith(folder.rstrip("/") + "/"):
+            raise PyfluxError(f"chart path {template['chart']!r} is not in the repository")
+        if not os.path.exists(path):
+            raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(reference, ''))}")
+        return ChartSource(path, names, folder, lenient)
 
 
 def chart_spec(unit: Unit, index: Mapping[ObjectId, Obj]) -> Obj:

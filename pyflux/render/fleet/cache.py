@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_ENTRIES = 20_000
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 def default_folder(environ: dict[str, str]) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.render import guard, helm, kustomize, manifests, overlay
 from pyflux.render.ignore import Ignore
-from pyflux.render.substitute import check_names
 from pyflux.render.values import compose
 
 if TYPE_CHECKING:
@@ -47,11 +46,11 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     if not os.path.isdir(directory):
         raise overlay.BuildError(f"kustomization path not found: stat {directory}: no such file or directory")
     ignore = _Below(rules, unit.path)
-    made = overlay.make(directory, spec, ignore=ignore)
+    made = overlay.make(directory, spec, ignore=ignore, drop_ignored=False)
     files = guard.check(folder, directory, made.content)
+    _refuse_ignored(folder, files, rules)
     variables, missing = variables_of(unit, cluster)
     unit.problems += missing
-    strict = bool((spec.get("postBuild") or {}).get("strict"))
     owned = _owner_labels(unit)
     key = cache.key(
         folder,
@@ -59,7 +58,7 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
             "kustomization",
             kustomize_identity(),
             unit.path,
-            json.dumps([made.content, made.name, variables, strict, owned], sort_keys=True),
+            json.dumps([made.content, made.name, variables, owned], sort_keys=True),
         ),
         files,
     )
@@ -68,12 +67,21 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
         objects: list[Obj] = known
         return objects
     text = kustomize.build(folder, unit.path, spec, ignore=ignore)
-    text = manifests.post_build(text, variables=variables, strict=strict)
+    text = manifests.post_build(text, variables=variables)
     objects = manifests.read_objects(text)
     for obj in objects:
         _own(obj, owned)
     cache.put(key, objects)
     return objects
+
+
+def _refuse_ignored(folder: str, files: frozenset[str], rules: Ignore) -> None:
+    """Raises BuildError where the build reads what the source's ignore rules keep out of the artifact."""
+    root = os.path.realpath(folder)
+    for file in sorted(files):
+        path = os.path.relpath(file, root)
+        if rules.excludes(path):
+            raise overlay.BuildError(f"kustomize build failed: {path} is left out by the source's ignore rules")
 
 
 def kustomize_identity() -> str:
@@ -126,8 +134,9 @@ def variables_of(unit: Unit, cluster: Cluster) -> tuple[dict[str, str] | None, l
             continue
         found.update(_data_of(obj))
     found.update({key: str(value) for key, value in (post_build.get("substitute") or {}).items()})
-    check_names(found)
-    return found, missing
+    if not found and post_build.get("substituteStrategy") != "Always":
+        return None, missing
+    return {key: value.replace("\n", "") for key, value in found.items()}, missing
 
 
 def _data_of(obj: Obj) -> dict[str, str]:
@@ -147,14 +156,16 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def build_release(unit: Unit, cluster: Cluster, chart: str, values_files: list[str], cache: Cache) -> list[Obj]:
-    """The objects of a HelmRelease whose chart (folder or archive) lies at `chart`. Raises HelmError, ValuesError."""
+def build_release(unit: Unit, cluster: Cluster, chart: helm.ChartSource, cache: Cache) -> list[Obj]:
+    """The objects of a HelmRelease. Raises HelmError, ValuesError."""
     values: dict[str, Any] = compose(unit.spec, unit.namespace, lookup_in(cluster))
-    if values_files:
-        values = helm.merge_files(chart, values_files, values)
-    files = [chart] if os.path.isfile(chart) else list(_files_of(chart))
-    root = os.path.dirname(chart) if os.path.isfile(chart) else chart
-    key = cache.key(root, ("release", json.dumps([unit.obj, values], sort_keys=True)), files)
+    if os.path.isfile(chart.path):
+        root, files = os.path.dirname(chart.path), [chart.path]
+    else:
+        root, files = chart.path, list(_files_of(chart.path))
+    files += chart.values_paths()
+    parts = [unit.obj, values, chart.values_files]
+    key = cache.key(root, ("release", json.dumps(parts, sort_keys=True)), files)
     known = cache.get(key)
     if known is not None:
         objects: list[Obj] = known

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
 from pyflux.render import helm
-from pyflux.render.fleet.build import Unavailable
+from pyflux.render.fleet.build import Unavailable, Undefined
 from pyflux.render.fleet.model import Obj, ObjectId, id_of, show_id
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Fetcher:
         if reference.get("kind") == "HelmChart":
             chart = index.get(("HelmChart", str(reference.get("namespace") or namespace), str(reference.get("name"))))
             if chart is None:
-                raise Unavailable(f"its HelmChart {reference.get('name')} is not in the repository")
+                raise Undefined(f"its HelmChart {reference.get('name')} is not in the repository")
             template, namespace = chart.get("spec") or {}, id_of(chart)[1]
             reference = {}
         reference = reference or template.get("sourceRef") or {}
@@ -67,7 +68,7 @@ class Fetcher:
         )
         source = index.get(source_id)
         if source is None:
-            raise Unavailable(f"its source {show_id(source_id)} is not in the repository")
+            raise Undefined(f"its source {show_id(source_id)} is not in the repository")
         if source_id[0] == "HelmRepository":
             return self._helm(source, str(template.get("chart", "")), str(template.get("version") or ""))
         if source_id[0] == "OCIRepository":
@@ -123,8 +124,6 @@ class Fetcher:
         from pyflux.oci.transport import Transport
 
         url, ref = str(spec.get("url", "")), spec.get("ref") or {}
-        if ref.get("semver"):
-            raise Unavailable(f"which tag of {url} matches {ref['semver']!r} is only known in the cluster")
         suffix = f"@{ref['digest']}" if ref.get("digest") else f":{ref.get('tag') or 'latest'}"
         target = reference.parse(reference.parse_url(url + suffix))
         env, insecure = self._env, bool(spec.get("insecure"))
@@ -141,6 +140,9 @@ class Fetcher:
             login = credentials.find(env.environ, target.registry, target.repository)
             repository = Repository(target, transport, login, plain=insecure)
             repository.login()
+            if ref.get("semver") and not ref.get("digest"):
+                tag = _newest(repository.tags(), str(ref["semver"]), str(ref.get("semverFilter") or ""))
+                target = reference.parse(reference.parse_url(f"{url}:{tag}"))
             _, content = artifact.find(repository, target)
             digest, size = artifact.layer_of(content)
             with tempfile.TemporaryFile() as layer:
@@ -189,3 +191,21 @@ class Fetcher:
         shutil.move(archives[0], part)
         os.replace(part, kept)
         return kept
+
+
+def _newest(tags: list[str], wanted: str, pattern: str) -> str:
+    """The tag of the highest version in the range `wanted`, of those that match `pattern`. Raises Unavailable."""
+    from pyflux.catalog.semver import Constraint, Version
+
+    try:
+        allowed, chosen = Constraint.parse(wanted), re.compile(pattern)
+    except (ValueError, re.error) as why:
+        raise Unavailable(f"semver {wanted!r} with semverFilter {pattern!r}: {why}") from None
+    found = [
+        (version, tag)
+        for tag in tags
+        if chosen.search(tag) and (version := Version.parse(tag)) is not None and allowed.allows(version)
+    ]
+    if not found:
+        raise Unavailable(f"no tag matches semver {wanted!r}")
+    return max(found, key=lambda one: one[0])[1]
