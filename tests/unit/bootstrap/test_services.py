@@ -63,6 +63,12 @@ def test_a_key_that_vanished_at_the_host_is_put_back(world: World) -> None:
     assert titles(world, f"{world.owner}/fleet") == [NAME]
 
 
+def test_a_second_run_needs_no_right_to_see_keys(world: World) -> None:
+    world.good()
+    world.service.fault = lambda _n, _m, path: 403 if path.endswith(("/keys", "/deploy_keys", "/ssh")) else None
+    assert "the deploy key was not checked" in world.good()
+
+
 def test_settings_change_only_with_reconcile(world: World) -> None:
     slug = f"{world.owner}/fleet"
     public = "--visibility=public" if world.command == "gitlab" else "--private=false"
