@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """One finished process: wall seconds, peak resident memory in MiB (of it alone), exit code."""
+    """One finished process: wall seconds, seconds of processor time, peak memory in MiB (of it alone), exit code."""
 
     wall: float
+    cpu: float
     memory: float
     code: int
 
@@ -22,8 +25,18 @@ class Figure(NamedTuple):
     """Medians over the counted runs."""
 
     wall: float
+    cpu: float
     memory: float
     code: int
+
+
+def world() -> dict[str, str]:
+    """The environment of what is measured: pyflux's modules compiled, as those of an installed package are."""
+    root = Path(__file__).resolve().parent.parent
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(root / "pyflux")], check=True)
+    environ = {**os.environ, "NO_COLOR": "1"}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environ
 
 
 def once(command: Sequence[str], env: Mapping[str, str]) -> Run:
@@ -37,7 +50,7 @@ def once(command: Sequence[str], env: Mapping[str, str]) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
     finally:
         os.close(null)
-    return Run(wall, usage.ru_maxrss / 1024, process.returncode)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
 
 
 def in_turn(
@@ -60,6 +73,7 @@ def in_turn(
     return {
         name: Figure(
             statistics.median(run.wall for run in taken),
+            statistics.median(run.cpu for run in taken),
             statistics.median(run.memory for run in taken),
             max(run.code for run in taken),
         )
@@ -70,13 +84,15 @@ def in_turn(
 def row(title: str, figures: Mapping[str, Figure]) -> str:
     """A Markdown row: pyflux, and with a reference its figures and the ratios pyflux/reference."""
     mine = figures["pyflux"]
-    cells = [title, _time(mine.wall), f"{mine.memory:.0f} MiB"]
+    cells = [title, _time(mine.wall), _time(mine.cpu), f"{mine.memory:.0f} MiB"]
     reference = figures.get("flux")
     if reference is not None:
         cells += [
             _time(reference.wall),
+            _time(reference.cpu),
             f"{reference.memory:.0f} MiB",
             f"{mine.wall / reference.wall:.2f}",
+            f"{mine.cpu / reference.cpu:.2f}",
             f"{mine.memory / reference.memory:.2f}",
         ]
     failed = [name for name, figure in figures.items() if figure.code]
@@ -86,9 +102,9 @@ def row(title: str, figures: Mapping[str, Figure]) -> str:
 
 
 def header(with_reference: bool) -> str:
-    names = ["", "pyflux", "memory"]
+    names = ["", "pyflux", "CPU", "memory"]
     if with_reference:
-        names += ["flux", "memory", "time ratio", "memory ratio"]
+        names += ["flux", "CPU", "memory", "time ratio", "CPU ratio", "memory ratio"]
     return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
 
 

@@ -132,7 +132,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (["get", "ks", "-o", "xml"], 'output format "xml"'),
         (["suspend", "ks"], "kustomization name is required"),
         (["create", "source", "git"], "name is required"),
-        (["create", "source", "git", "web", "--url", "::"], "url"),
+        (["create", "source", "git", "web", "--url", "::"], "git URL parse failed"),
         (["install", "extra"], 'unknown command "extra" for "flux install"'),
         (["install", "--export", "--components=nosuch"], "component nosuch is not available"),
         (["install", "--export", "--log-level=loud"], "unsupported log level 'loud'"),
