@@ -6,7 +6,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,18 +38,25 @@ def world() -> dict[str, str]:
     return environ
 
 
-def once(command: Sequence[str], env: Mapping[str, str]) -> Run:
+# The peak of a process counts from before its exec, when it still was a copy of its parent: so the parent is a small one.
+_RUNNER = """
+import os, sys, time
+null = os.open(os.devnull, os.O_RDWR)
+actions = [(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)]
+start = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=actions)
+_, status, usage = os.wait4(child, 0)
+wall = time.perf_counter() - start
+print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status))
+"""
+
+
+def once(command: Sequence[str], env: Mapping[str, str], cwd: str | None = None) -> Run:
     """Runs a command with its output thrown away."""
-    null = os.open(os.devnull, os.O_RDWR)
-    try:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, env=dict(env), stdin=null, stdout=null, stderr=null)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        os.close(null)
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
+    words = [sys.executable, "-I", "-S", "-c", _RUNNER, *command]
+    done = subprocess.run(words, env=dict(env), cwd=cwd, stdout=subprocess.PIPE, text=True, check=True)
+    wall, cpu, memory, code = done.stdout.split()
+    return Run(float(wall), float(cpu), float(memory), int(code))
 
 
 def in_turn(
@@ -60,6 +66,7 @@ def in_turn(
     runs: int = 7,
     warmup: int = 1,
     before: Callable[[], None] | None = None,
+    cwd: str | None = None,
 ) -> dict[str, Figure]:
     """Medians per command, the commands run in turn (A B A B …); `before` runs ahead of each, uncounted."""
     found: dict[str, list[Run]] = {name: [] for name in commands}
@@ -67,7 +74,7 @@ def in_turn(
         for name, command in commands.items():
             if before is not None:
                 before()
-            run = once(command, env)
+            run = once(command, env, cwd)
             if index >= warmup:
                 found[name].append(run)
     return {
