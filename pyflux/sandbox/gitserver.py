@@ -45,6 +45,14 @@ def create_repository(folder: Path, name: str, branch: str = "main") -> Path:
     return path
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no news."""
+        log.debug("git: a transfer broke", exc_info=True)
+
+
 class GitServer:
     """Serves a folder of bare repositories from a thread."""
 
@@ -55,8 +63,7 @@ class GitServer:
             found = None
         self.git = found
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._http.daemon_threads = True
+        self._http = _Server(("127.0.0.1", port), handler)
         self.port = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.2,), daemon=True)
         self._app: Any = None
