@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def test_the_demo_plays_and_leaves_the_repository_and_no_process(tmp_path: Path)
     done = play(folder, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert "# Resumed, it does." in done.stdout
+    if importlib.util.find_spec("helm_python"):
+        assert "Helm rollback to previous release monitoring/prometheus.v3" in done.stdout
     assert (folder / "fleet" / ".git").is_dir()
     assert (folder / "fleet" / "flux-system" / "gotk-sync.yaml").is_file()
     assert running(folder) == []
