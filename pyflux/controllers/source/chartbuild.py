@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.semver import Version
 from pyflux.controllers.helm.work import Helm, HelmFailed, is_installed
-from pyflux.controllers.source.chartfile import CHART_FILE, MAX_CHART, VALUES_FILE, ChartError, metadata_of
+from pyflux.controllers.source.chartfile import CHART_FILE, MAX_CHART, VALUES_FILE, ChartError, check_name, metadata_of
 from pyflux.errors import PyfluxError
 from pyflux.render.artifact import ArtifactError, unpack
 from pyflux.render.values import merge
@@ -96,6 +96,10 @@ def remote(remote: Remote, obj: Obj, folder: str, kept: str, announce: Callable[
         )
         raise BuildFailed("InvalidChartReference", text)
     entry = remote.find(name, wanted)
+    try:
+        check_name(entry["name"], entry["version"])
+    except ChartError as why:
+        raise BuildFailed("ChartPullError", why.message) from None
     files = _values_files(obj)
     metadata = str(obj["metadata"]["generation"]) if files else ""
     build = Build(entry["name"], _version(entry["version"], metadata))
@@ -114,7 +118,7 @@ def remote(remote: Remote, obj: Obj, folder: str, kept: str, announce: Callable[
         return build
     chart = _expanded(path, folder)
     values, build.values_files = _merged(chart, obj, files, remote=True)
-    return _packed(build, chart, values, folder)
+    return _packed(build, chart, chart, values, folder)
 
 
 def local(root: str, obj: Obj, folder: str, metadata: str, kept: str, announce: Callable[[Build], None]) -> Build:
@@ -138,8 +142,10 @@ def local(root: str, obj: Obj, folder: str, metadata: str, kept: str, announce: 
     if not packs:
         build.path, build.done = path, True
         return build
-    chart = path if os.path.isdir(path) else _expanded(path, folder)
-    return _packed(build, chart, values, folder)
+    if os.path.isdir(path):
+        return _packed(build, path, root, values, folder)
+    chart = _expanded(path, folder)
+    return _packed(build, chart, chart, values, folder)
 
 
 def _as_kept(obj: Obj, build: Build, packaged: bool, files: list[str]) -> Build:
@@ -195,8 +201,31 @@ def _merged(base: str, obj: Obj, files: list[str], *, remote: bool) -> tuple[Obj
     return merged, used
 
 
-def _packed(build: Build, chart: str, values: Obj | None, folder: str) -> Build:
-    """Packs a chart's folder by Helm."""
+def _check_dependencies(chart: str, root: str) -> None:
+    """Charts that a chart takes from folders have to be below `root`. Raises BuildFailed."""
+    try:
+        found = list(metadata_of(chart).get("dependencies") or [])
+        older = os.path.join(chart, "requirements.yaml")
+        if os.path.isfile(older):
+            with open(older, "rb") as file:
+                found += (load(file.read(MAX_CHART), strict=False) or {}).get("dependencies") or []
+    except ChartError as why:
+        raise BuildFailed("ChartPackageError", why.message) from None
+    except (OSError, YamlError, TypeError, AttributeError) as why:
+        raise BuildFailed("ChartPackageError", f"cannot load the chart's dependencies: {why}") from None
+    for one in found:
+        place = str(one.get("repository") or "") if isinstance(one, dict) else ""
+        if not place.startswith("file://"):
+            continue
+        full = os.path.normpath(os.path.join(chart, place.removeprefix("file://")))
+        if full != root and not full.startswith(root + os.sep):
+            text = f"can't load chart '{one.get('name')}' from '{place}': it leads outside of the source"
+            raise BuildFailed("DependencyBuildError", text)
+
+
+def _packed(build: Build, chart: str, root: str, values: Obj | None, folder: str) -> Build:
+    """Packs a chart's folder, which is below `root`, by Helm."""
+    _check_dependencies(chart, root)
     if not is_installed():
         text = 'packing a chart needs Helm\'s SDK; install it with: pip install "pyflux[helm]"'
         raise BuildFailed("ChartPackageError", text)

@@ -8,6 +8,7 @@ import tarfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from pyflux.catalog.semver import Version
 from pyflux.errors import PyfluxError
 from pyflux.ui.yamlin import YamlError, load
 
@@ -75,4 +76,13 @@ def _metadata(text: bytes) -> Obj:
     for key in ("name", "version"):
         if not found.get(key):
             raise ChartError(f"validation: chart.metadata.{key} is required")
+    check_name(found["name"], found["version"])
     return found
+
+
+def check_name(name: str, version: str) -> None:
+    """Both become part of file names. Raises ChartError."""
+    if os.path.basename(name) != name or "\\" in name or name in (".", ".."):
+        raise ChartError(f'validation: chart.metadata.name "{name}" is invalid')
+    if Version.parse(version) is None:
+        raise ChartError(f'validation: chart.metadata.version "{version}" is invalid')

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pyflux.controllers.source import chartindex, helmauth
+from pyflux.controllers.source import chartbuild, chartindex, helmauth
 from pyflux.controllers.source.chartfile import ChartError, metadata_of
 from pyflux.controllers.source.helmrepository import human_size, index_url
 from pyflux.controllers.source.httpget import HttpError, Login, download
@@ -111,6 +111,8 @@ def test_metadata_of_a_folder(tmp_path: Path) -> None:
         ("app/Chart.yaml", "name: app\n", r"chart\.metadata\.version is required"),
         ("app/Chart.yaml", "a: [", r"cannot load 'Chart\.yaml'"),
         ("app/Chart.yaml", "- a\n", "not a mapping"),
+        ("app/Chart.yaml", "name: ../x\nversion: 1.0.0\n", "name .* is invalid"),
+        ("app/Chart.yaml", "name: app\nversion: a/../b\n", "version .* is invalid"),
     ],
 )
 def test_what_is_no_chart_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -237,3 +239,20 @@ def test_logins() -> None:
 def test_halves_of_a_login_are_refused(data: dict[str, str]) -> None:
     with pytest.raises(SourceFailed):
         login(**data)
+
+
+@pytest.mark.parametrize(
+    ("place", "fine"), [("file://../sub", True), ("file://../../../etc", False), ("file:///etc", False)]
+)
+@pytest.mark.parametrize("name", ["Chart.yaml", "requirements.yaml"])
+def test_dependencies_stay_in_the_source(tmp_path: Path, place: str, fine: bool, name: str) -> None:
+    chart = tmp_path / "charts" / "app"
+    chart.mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: app\nversion: 1.0.0\n")
+    with (chart / name).open("a") as file:
+        file.write(f"dependencies: [{{name: sub, version: 1.0.0, repository: '{place}'}}]\n")
+    if fine:
+        chartbuild._check_dependencies(str(chart), str(tmp_path))
+        return
+    with pytest.raises(chartbuild.BuildFailed, match="outside of the source"):
+        chartbuild._check_dependencies(str(chart), str(tmp_path))
