@@ -78,7 +78,12 @@ def build(
     try:
         guard.check(root, directory, made.content, allow_remote=allow_remote)
         with view(root, path, made) as folder:
-            return _run(folder, made, allow_remote, timeout)
+            private = os.path.normpath(os.path.join(folder, *(".." for part in path.split("/") if part)))
+            try:
+                return _run(folder, made, allow_remote, timeout)
+            except _KustomizeFailed as failed:
+                # the view is gone when the message is read
+                raise _KustomizeFailed(failed.text.replace(private, os.path.normpath(root))) from None
     except _KustomizeFailed as failed:
         raise BuildError(_explain(failed.text, made, directory)) from None
     except BuildError as error:

@@ -182,7 +182,7 @@ def _entry(case: Json, obj: Json) -> str:
 def _kustomization(case: Json) -> Json:
     spec = {
         "interval": "10m",
-        "retryInterval": "3s",
+        "retryInterval": "2m" if case.get("fails") else "3s",
         "prune": True,
         "path": f"./cases/{case['name']}",
         "targetNamespace": namespace_of(case),

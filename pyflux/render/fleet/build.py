@@ -171,6 +171,8 @@ class _Builder:
         except PyfluxError as error:
             unit.error = error.message
         self.options.progress(unit)
+        if unit is self.root:
+            self.cluster.strict = units.is_strict(unit.objects)
         brought = []
         for obj in unit.objects:
             if is_indexed(obj):

@@ -88,6 +88,8 @@ class Cluster:
     units: dict[ObjectId, Unit] = field(default_factory=dict)
     index: dict[ObjectId, Obj] = field(default_factory=dict)
     """ConfigMaps, Secrets and Flux objects of all units, for references."""
+    strict: bool = True
+    """Whether a variable that is not set is an error."""
 
     def ordered(self) -> list[Unit]:
         """Kustomizations, then HelmReleases, each by namespace and name."""

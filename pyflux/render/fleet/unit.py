@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render import guard, helm, kustomize, manifests, overlay
 from pyflux.render.ignore import Ignore
@@ -49,8 +49,9 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     made = overlay.make(directory, spec, ignore=ignore, drop_ignored=False)
     files = guard.check(folder, directory, made.content)
     _refuse_ignored(folder, files, rules)
-    variables, missing = variables_of(unit, cluster)
-    unit.problems += missing
+    variables = variables_of(unit, cluster)
+    unit.problems += variables.missing
+    strict = cluster.strict and variables.complete
     owned = _owner_labels(unit)
     key = cache.key(
         folder,
@@ -58,7 +59,7 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
             "kustomization",
             kustomize_identity(),
             unit.path,
-            json.dumps([made.content, made.name, variables, owned], sort_keys=True),
+            json.dumps([made.content, made.name, variables.values, strict, owned], sort_keys=True),
         ),
         files,
     )
@@ -67,7 +68,7 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
         objects: list[Obj] = known
         return objects
     text = kustomize.build(folder, unit.path, spec, ignore=ignore)
-    text = manifests.post_build(text, variables=variables)
+    text = manifests.post_build(text, variables=variables.values, strict=strict)
     objects = manifests.read_objects(text)
     for obj in objects:
         _own(obj, owned)
@@ -118,25 +119,50 @@ def references(unit: Unit) -> list[tuple[str, str, str]]:
     return [(r.get("kind", ""), unit.namespace, r.get("name", "")) for r in listed if not r.get("optional")]
 
 
-def variables_of(unit: Unit, cluster: Cluster) -> tuple[dict[str, str] | None, list[str]]:
-    """The variables of `postBuild` and what of it could not be found; None where nothing is substituted."""
+class Variables(NamedTuple):
+    """The variables of a `postBuild`."""
+
+    values: dict[str, str] | None
+    """None where nothing is substituted."""
+    missing: list[str]
+    """What has to be there and is not in the repository."""
+    complete: bool
+    """False where some may be in the cluster only: then an unset one says nothing."""
+
+
+def variables_of(unit: Unit, cluster: Cluster) -> Variables:
+    """The variables of a Kustomization, as far as the repository has them."""
     post_build = unit.spec.get("postBuild")
     if post_build is None:
-        return None, []
+        return Variables(None, [], complete=True)
     found: dict[str, str] = {}
     missing: list[str] = []
+    complete = True
     for reference in post_build.get("substituteFrom") or []:
         kind, name = reference.get("kind", ""), reference.get("name", "")
         obj = cluster.index.get((kind, unit.namespace, name))
         if obj is None:
+            complete = False
             if not reference.get("optional"):
                 missing.append(f"substituteFrom: {kind} {unit.namespace}/{name} is not in the repository")
             continue
-        found.update(_data_of(obj))
+        data = _data_of(obj)
+        complete = complete and len(data) == len({*(obj.get("data") or {}), *(obj.get("stringData") or {})})
+        found.update(data)
     found.update({key: str(value) for key, value in (post_build.get("substitute") or {}).items()})
     if not found and post_build.get("substituteStrategy") != "Always":
-        return None, missing
-    return {key: value.replace("\n", "") for key, value in found.items()}, missing
+        return Variables(None, missing, complete)
+    return Variables({key: value.replace("\n", "") for key, value in found.items()}, missing, complete)
+
+
+def is_strict(objects: list[Obj]) -> bool:
+    """Whether an unset variable is an error for the kustomize-controller in `objects`: yes, unless a flag says no."""
+    for obj in objects:
+        if obj.get("kind") == "Deployment" and (obj.get("metadata") or {}).get("name") == "kustomize-controller":
+            pod = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
+            args = [str(arg) for container in pod.get("containers") or [] for arg in container.get("args") or []]
+            return not any("StrictPostBuildSubstitutions=false" in arg for arg in args)
+    return True
 
 
 def _data_of(obj: Obj) -> dict[str, str]:

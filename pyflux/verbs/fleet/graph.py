@@ -10,6 +10,7 @@ from pyflux.render.fleet.check import edges, source_of
 from pyflux.render.fleet.model import Cluster, ObjectId, Unit, show_id
 from pyflux.verbs.fleet import report
 from pyflux.verbs.fleet.common import built
+from pyflux.verbs.fleet.drawing import state_of, svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,18 +31,15 @@ def run(env: Env, call: Call) -> None:
         if output != "html":
             env.write(formats[output](clusters))
             return
-    body = "".join(f"<h2>{html.escape(cluster.path)}</h2>\n{svg(cluster)}\n{_table(cluster)}\n" for cluster in clusters)
+    body = "".join(
+        f"<h2>{html.escape(cluster.path)}</h2>\n{svg(cluster, number)}\n{_table(cluster)}\n"
+        for number, cluster in enumerate(clusters)
+    )
     if call.str("from"):
         from pyflux.verbs.fleet.diff import compared
 
         body += "<h1>Rendered difference</h1>\n" + report.html_body(compared(env, call), call.int("limit"))
     env.write(report.page("Dependency graph", "<h1>Dependency graph</h1>\n" + body))
-
-
-def _state(unit: Unit) -> str:
-    if unit.error:
-        return "fails"
-    return "skipped" if unit.skipped else "suspended" if unit.suspended else ""
 
 
 def tree(clusters: list[Cluster]) -> str:
@@ -63,8 +61,8 @@ def _branch(cluster: Cluster, unit: Unit, prefix: str, last: bool) -> Iterator[s
     after = [str(d.get("name")) for d in unit.spec.get("dependsOn") or []]
     if after:
         notes.append(f"after {', '.join(after)}")
-    if _state(unit):
-        notes.append(_state(unit))
+    if state_of(unit):
+        notes.append(state_of(unit))
     yield f"{prefix}{'└── ' if last else '├── '}{unit.title} ({'; '.join(notes)})\n"
     children = [child for child in cluster.ordered() if child.parent is unit]
     for index, child in enumerate(children):
@@ -113,65 +111,12 @@ def _nodes(cluster: Cluster, number: int) -> dict[ObjectId, tuple[str, str]]:
     return {identity: (f"n{number}_{index}", show_id(identity)) for index, identity in enumerate(dict.fromkeys(ids))}
 
 
-def svg(cluster: Cluster) -> str:
-    """The units as boxes in columns by depth, what applies what as lines, dependencies dashed."""
-    columns: dict[int, list[Unit]] = {}
-    for unit in cluster.ordered():
-        columns.setdefault(_depth(unit), []).append(unit)
-    width, height, gap = 290, 44, 70
-    place: dict[ObjectId, tuple[int, int]] = {}
-    for depth, units in columns.items():
-        for row, unit in enumerate(units):
-            place[unit.id] = (10 + depth * (width + gap), 10 + row * (height + 14))
-    total_width = 20 + (max(columns, default=0) + 1) * (width + gap)
-    total_height = 20 + max((len(units) for units in columns.values()), default=0) * (height + 14)
-    parts = [
-        f'<svg role="img" aria-label="Dependency graph of {html.escape(cluster.path)}" width="{total_width}" '
-        f'height="{total_height}" viewBox="0 0 {total_width} {total_height}" style="max-width:100%;height:auto">'
-    ]
-    for one, other, what in edges(cluster):
-        if one in place and other in place:
-            parts.append(_edge(place[one], place[other], what, width, height))
-    for unit in cluster.ordered():
-        x, y = place[unit.id]
-        colour = {"fails": "#cf222e", "skipped": "#bf8700", "suspended": "#8250df"}.get(_state(unit), "#57606a")
-        text = unit.name if len(unit.name) < 36 else unit.name[:35] + "…"
-        parts.append(
-            f"<g><title>{html.escape(unit.title)} {html.escape(unit.error or unit.skipped)}</title>"
-            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="none" stroke="{colour}"/>'
-            f'<text x="{x + 10}" y="{y + 18}" font-size="13" fill="currentColor">{html.escape(text)}</text>'
-            f'<text x="{x + 10}" y="{y + 35}" font-size="11" fill="{colour}">'
-            f"{unit.kind} · {html.escape(unit.namespace)} · {len(unit.objects)} objects {_state(unit)}</text></g>"
-        )
-    return "".join(parts) + "</svg>"
-
-
-def _depth(unit: Unit) -> int:
-    depth = 0
-    above = unit.parent
-    while above is not None:
-        depth, above = depth + 1, above.parent
-    return depth
-
-
-def _edge(one: tuple[int, int], other: tuple[int, int], what: str, width: int, height: int) -> str:
-    middle = height // 2
-    if what == "applies":
-        x1, y1, x2, y2 = one[0] + width, one[1] + middle, other[0], other[1] + middle
-        bend = (x1 + x2) // 2
-        return f'<path d="M{x1} {y1} C{bend} {y1} {bend} {y2} {x2} {y2}" fill="none" stroke="#8888"/>'
-    x1, y1, x2, y2 = one[0], one[1] + middle, other[0], other[1] + middle
-    bend = min(x1, x2) - 30
-    return (
-        f'<path d="M{x1} {y1} C{bend} {y1} {bend} {y2} {x2} {y2}" fill="none" stroke="#0969da" stroke-dasharray="4 3"/>'
-    )
-
-
 def _table(cluster: Cluster) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(unit.title)}</td><td>{html.escape(show_id(source) if source else '')}</td>"
-        f"<td>{len(unit.objects)}</td><td>{html.escape(unit.error or unit.skipped or 'builds')}</td></tr>"
+        f"<td class=n>{len(unit.objects)}</td><td>{html.escape(unit.error or unit.skipped or 'builds')}</td></tr>"
         for unit in cluster.ordered()
         for source in [source_of(unit)]
     )
-    return f"<table><tr><th>unit</th><th>source</th><th>objects</th><th>state</th></tr>{rows}</table>"
+    table = f"<table><tr><th>unit</th><th>source</th><th>objects</th><th>state</th></tr>{rows}</table>"
+    return f"<details><summary>{len(cluster.units)} units as a table</summary><div>{table}</div></details>"

@@ -112,12 +112,14 @@ def _longest_run(text: str) -> int:
 
 
 _STYLE = """
-:root{color-scheme:light dark;--line:#8884;--add:#2da44e33;--del:#cf222e33;--warn:#bf8700}
+:root{color-scheme:light dark;--line:#8884;--add:#2da44e33;--del:#cf222e33;--warn:#bf8700;--box:#8881}
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
 h2{border-bottom:1px solid var(--line)}details{border:1px solid var(--line);border-radius:6px;margin:.5rem 0}
 summary{cursor:pointer;padding:.4rem .8rem}pre{margin:0;padding:.5rem .8rem;overflow:auto;font-size:13px}
 .add{background:var(--add)}.del{background:var(--del)}.danger{color:var(--warn);font-weight:600}
 .created{color:#2da44e}.removed,.orphaned{color:#cf222e}.changed{color:var(--warn)}
+.graph{overflow-x:auto}.box{fill:var(--box)}.legend{color:#57606a;font-size:12px;margin:.3rem 0}
+.legend span{margin-right:1.2rem}details>div{padding:.5rem .8rem;overflow-x:auto}.n{text-align:right}
 table{border-collapse:collapse}td,th{border:1px solid var(--line);padding:.2rem .6rem;text-align:left}
 """
 
