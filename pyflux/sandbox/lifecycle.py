@@ -148,7 +148,8 @@ def start(state: State, controllers: list[str] | None = None, timeout: float = S
 def _await_ready(state: State, child: subprocess.Popen[bytes] | None, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if ready(state) and pid_of(state):
+        # The process number is written when the server listens; asking before would only slow its start.
+        if pid_of(state) and ready(state):
             return
         code = child.poll() if child is not None else None
         if code == 3:

@@ -221,6 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("sandbox %s runs already", state.name)
         return 3
     try:
+        state.pid_file.unlink(missing_ok=True)
         if end_strays(state):
             log.warning("ended controllers that a killed sandbox had left behind")
         _shorten(state.controllers_log)
