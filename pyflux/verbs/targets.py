@@ -67,7 +67,7 @@ def listing(
     chunk: int = 0,
     slim: Callable[[Obj], None] | None = None,
 ) -> Listing:
-    """The objects of a kind, less what `slim` takes out. Raises UsageError for labels that cannot be read, KubeError."""
+    """The objects of a kind, less what `slim` takes out. Raises UsageError for bad labels, KubeError."""
     fields = f"metadata.name={name}" if name else ""
     check_labels(labels)
     try:

@@ -57,7 +57,7 @@ def test_what_is_taken_out_is_gone() -> None:
 @pytest.mark.parametrize("count", [3, 2000])
 def test_a_cut_off_answer_is_an_error(count: int) -> None:
     text = encode({"apiVersion": "x/v1", "items": objects(count), "kind": "XList"})
-    with pytest.raises(ValueError, match="(?i)unexpected|unterminated"):
+    with pytest.raises(ValueError, match=r"(?i)unexpected|unterminated"):
         read_list(pieces(text[:-40], 5000), lambda item: None)
 
 
