@@ -100,7 +100,7 @@ class World:
         path = self.cluster.path_of(obj)
         live = self.cluster.must("GET", path)
         query = f"?dryRun=All&force=true&fieldManager={manager}"
-        body = json.dumps(_native(obj), ensure_ascii=False).encode()
+        body = dump(_native(obj)).encode()
         after = self.cluster.must("PATCH", path + query, body, content_type="application/apply-patch+yaml")
         for state in (live, after):
             del state["metadata"]["managedFields"]

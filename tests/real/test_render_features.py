@@ -17,7 +17,7 @@ _MISSING = RealCluster.missing(
     *(f"crds/{name}" for name in ("source-controller", KUSTOMIZE, HELM)),
     light=True,
 )
-pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "")]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900), pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "")]
 
 KUSTOMIZATIONS = read_cases("kustomization")
 RELEASES = read_cases("helmrelease")

@@ -141,7 +141,7 @@ class Fetcher:
             repository = Repository(target, transport, login, plain=insecure)
             repository.login()
             if ref.get("semver") and not ref.get("digest"):
-                tag = _newest(repository.tags(), str(ref["semver"]), str(ref.get("semverFilter") or ""))
+                tag = newest(repository.tags(), str(ref["semver"]), str(ref.get("semverFilter") or ""))
                 target = reference.parse(reference.parse_url(f"{url}:{tag}"))
             _, content = artifact.find(repository, target)
             digest, size = artifact.layer_of(content)
@@ -193,7 +193,7 @@ class Fetcher:
         return kept
 
 
-def _newest(tags: list[str], wanted: str, pattern: str) -> str:
+def newest(tags: list[str], wanted: str, pattern: str) -> str:
     """The tag of the highest version in the range `wanted`, of those that match `pattern`. Raises Unavailable."""
     from pyflux.catalog.semver import Constraint, Version
 
