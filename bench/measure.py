@@ -38,7 +38,7 @@ def world() -> dict[str, str]:
     return environ
 
 
-# The peak of a process counts from before its exec, when it still was a copy of its parent: so the parent is a small one.
+# A peak counts from before the exec, when the process was still a copy of its parent: so the parent is a small one.
 _RUNNER = """
 import os, sys, time
 null = os.open(os.devnull, os.O_RDWR)
@@ -91,12 +91,12 @@ def in_turn(
 def row(title: str, figures: Mapping[str, Figure]) -> str:
     """A Markdown row: pyflux, and with a reference its figures and the ratios pyflux/reference."""
     mine = figures["pyflux"]
-    cells = [title, _time(mine.wall), _time(mine.cpu), f"{mine.memory:.0f} MiB"]
+    cells = [title, seconds(mine.wall), seconds(mine.cpu), f"{mine.memory:.0f} MiB"]
     reference = figures.get("flux")
     if reference is not None:
         cells += [
-            _time(reference.wall),
-            _time(reference.cpu),
+            seconds(reference.wall),
+            seconds(reference.cpu),
             f"{reference.memory:.0f} MiB",
             f"{mine.wall / reference.wall:.2f}",
             f"{mine.cpu / reference.cpu:.2f}",
@@ -115,5 +115,6 @@ def header(with_reference: bool) -> str:
     return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
+def seconds(value: float) -> str:
+    """A duration as people read it."""
+    return f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
