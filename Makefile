@@ -50,6 +50,8 @@ test-real: $(STAMP) ## end-to-end tests on the real servers
 
 bench: $(STAMP) ## measure; FLUX=/path/to/flux puts the reference CLI beside
 	$(BIN)/python bench/run.py $(if $(FLUX),--flux $(FLUX))
+	$(BIN)/python bench/render.py $(if $(FLUX),--flux $(FLUX))
+	$(BIN)/python bench/sandbox.py
 
 lock: $(STAMP) ## pin the newest allowed versions in requirements.lock
 	$(BIN)/pip install --quiet uv
