@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.helm_world import HelmWorld, chart_file, newest, said
+from tests.e2e.helm_world import FILES, HelmWorld, chart_file, newest, said
 from tests.e2e.pairs import condition, ready, wait_until
 from tests.e2e.world import SOURCE, World
 
@@ -396,3 +396,70 @@ def test_values_files_and_revision_strategy(helm: HelmWorld) -> None:
     helm.world.flux("reconcile", "source", "git", SOURCE)
     helm.until("app", "upgraded", lambda obj: ready(obj) and newest(obj)["version"] == 2)
     assert (helm.data("app") or {})["color"] == "lime"
+
+
+CRD = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: things.helm.example.com
+spec:
+  group: helm.example.com
+  names: {kind: Thing, plural: things}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+SUB_MAP = """apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-{{ .Chart.Name }}
+data:
+  size: {{ .Values.size | quote }}
+  found: {{ (lookup "v1" "Namespace" "" .Release.Namespace).metadata.name | quote }}
+"""
+HOOK = """apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-hook
+  annotations:
+    helm.sh/hook: pre-install
+"""
+THING = "apiVersion: helm.example.com/v1\nkind: Thing\nmetadata:\n  name: {{ .Release.Name }}\n"
+
+
+def test_subcharts_hooks_and_crds(helm: HelmWorld) -> None:
+    sub = "name: sub\nversion: 0.1.0\napiVersion: v2\n"
+    dependencies = [
+        "{name: sub, version: 0.1.0, repository: 'file://../sub', condition: sub.enabled}",
+        "{name: sub, alias: other, version: 0.1.0, repository: 'file://../sub', condition: other.enabled}",
+    ]
+    files: dict[str, str | None] = {
+        "charts/sub/Chart.yaml": sub,
+        "charts/sub/values.yaml": "size: small\n",
+        "charts/sub/templates/map.yaml": SUB_MAP,
+        "charts/app/Chart.yaml": chart_file("1.0.0") + f"dependencies: [{', '.join(dependencies)}]\n",
+        "charts/app/crds/thing.yaml": CRD,
+        "charts/app/templates/hook.yaml": HOOK,
+        "charts/app/templates/thing.yaml": THING,
+    }
+    helm.world.commit({**FILES, **files})
+    helm.world.add_source()
+    helm.release("app", values={"sub": {"enabled": True, "size": "large"}, "other": {"enabled": False}})
+    obj = helm.ready("app")
+    assert helm.data("app-sub") == {"size": "large", "found": helm.namespace}
+    assert helm.data("app-other") is None
+    assert helm.data("app-hook") == {}
+    assert helm.pair.get("helm.example.com/v1", "Thing", "app", helm.namespace) is not None
+    crd = helm.pair.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.helm.example.com") or {}
+    assert crd["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"] == "app"
+    entries = {entry["id"] for entry in obj["status"]["inventory"]["entries"]}
+    namespace = helm.namespace
+    assert entries == {
+        f"{namespace}_app__ConfigMap",
+        f"{namespace}_app-sub__ConfigMap",
+        f"{namespace}_app_helm.example.com_Thing",
+        "_things.helm.example.com_apiextensions.k8s.io_CustomResourceDefinition",
+    }

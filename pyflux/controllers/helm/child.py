@@ -101,6 +101,7 @@ class Child:
         files, objects = rendered.templates(manifests, rendered.Changes(**changes))
         metadata = {**self._chart.metadata, "version": version}
         folder = tempfile.mkdtemp(prefix="release-", dir=os.getcwd())
+        files.update(rendered.shells(self._chart.dependencies))
         self._made = rendered.write(folder, metadata, self._chart.values, files)
         return {"objects": objects}
 

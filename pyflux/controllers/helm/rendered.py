@@ -162,6 +162,15 @@ def _kustomized(objects: list[tuple[str, Obj]], spec: Obj) -> list[tuple[str, Ob
     return found
 
 
+def shells(subcharts: list[Obj]) -> dict[str, str]:
+    """Empty charts in the place of subcharts, whose templates are rendered already: Helm asks for their presence."""
+    found: dict[str, str] = {}
+    for metadata in subcharts:
+        plain = {key: value for key, value in metadata.items() if key != "dependencies"}
+        found[f"charts/{metadata['name']}-{len(found)}/Chart.yaml"] = dump(plain)
+    return found
+
+
 def write(folder: str, metadata: Obj, values: Obj, files: dict[str, str]) -> str:
     """Writes a chart below `folder`; its path."""
     root = os.path.join(folder, str(metadata["name"]))

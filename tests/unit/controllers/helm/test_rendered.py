@@ -83,3 +83,10 @@ def test_write(tmp_path: Path) -> None:
     assert (Path(root) / "values.yaml").read_text() == "a: 1\n"
     with pytest.raises(rendered.RenderFailed):
         rendered.write(str(tmp_path), {"name": "app"}, {}, {"templates/../../x": "b"})
+
+
+def test_subcharts_leave_a_shell() -> None:
+    found = rendered.shells([{"name": "sub", "version": "1.0.0", "dependencies": [{"name": "x"}]}])
+    assert {path: load(text) for path, text in found.items()} == {
+        "charts/sub-0/Chart.yaml": {"name": "sub", "version": "1.0.0"}
+    }
