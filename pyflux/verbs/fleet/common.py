@@ -145,6 +145,8 @@ def tell(env: Env, units: list[tuple[Cluster, Unit]], *, several: bool) -> None:
         elif unit.skipped:
             env.log.warning(f"{unit.title}{where} was not rendered: {unit.skipped}")
         for problem in unit.problems:
+            if problem == unit.skipped:
+                continue
             env.log.warning(f"{unit.title}{where}: {problem}")
     if failed:
         raise SilentExit("some of it does not build")

@@ -37,8 +37,9 @@ def run(env: Env, call: Call) -> None:
     for failure in failures:
         env.log.failure(failure)
     for comparison in comparisons:
+        where = f"{comparison.cluster}: " if len(comparisons) > 1 else ""
         for skipped in comparison.skipped:
-            env.log.warning(f"not rendered: {skipped}")
+            env.log.warning(f"{where}not rendered: {skipped}")
     struck = [
         (change, found)
         for comparison in comparisons
