@@ -90,7 +90,7 @@ class World:
 
     def settled(self, path: str, fails: str = "") -> Json:
         """The object once it is Ready, or once it is refused with a message that holds `fails`."""
-        patience = max(2.0, self._deadline - time.monotonic())
+        patience = min(150.0, max(2.0, self._deadline - time.monotonic()))
         if not fails:
             return self.cluster.wait_for(path, is_ready, patience)
         return self.cluster.wait_for(path, lambda item: fails in str(condition(item).get("message")), patience)
