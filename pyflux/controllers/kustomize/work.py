@@ -280,7 +280,10 @@ def timeout_of(spec: Obj) -> float:
 def _extend(obj: Obj, field: str, values: dict[str, str] | None) -> None:
     if values:
         metadata = obj["metadata"]
-        metadata[field] = {**(metadata.get(field) or {}), **values}
+        known = metadata.get(field) or {}
+        # one value that is no text makes all of them void, as in Go's typed maps
+        fine = isinstance(known, dict) and all(isinstance(value, str) for value in known.values())
+        metadata[field] = {**known, **values} if fine else dict(values)
 
 
 def _reference(ref: Obj) -> Entry:
