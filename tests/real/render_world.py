@@ -24,6 +24,7 @@ from pyflux.ui.yamlin import load_all
 from pyflux.ui.yamlout import dump
 from tests.real.cluster import Json, RealCluster, condition, is_ready
 from tests.real.githttp import GitHTTPServer
+from tests.real.registry import Registry
 
 CASES = Path(__file__).parent / "render_cases"
 PATIENCE = 480
@@ -155,7 +156,7 @@ def _differences(live: Any, ours: Any, path: str) -> Iterator[tuple[str, tuple[A
         yield path, (live, ours)
 
 
-def _files(kustomizations: list[Json], releases: list[Json], url: str, charts: str) -> dict[str, str]:
+def _files(kustomizations: list[Json], releases: list[Json], url: str, places: Mapping[str, str]) -> dict[str, str]:
     files = {"clusters/all/flux-system/gotk-sync.yaml": SYNC % url}
     for path in sorted((CASES / "charts").rglob("*")):
         if path.is_file():
@@ -166,7 +167,9 @@ def _files(kustomizations: list[Json], releases: list[Json], url: str, charts: s
         files[f"clusters/all/{case['name']}.yaml"] = _entry(case, _kustomization(case))
     for case in releases:
         files[f"clusters/all/{case['name']}.yaml"] = _entry(case, _release(case))
-    return {name: text.replace("@URL@", url).replace("@CHARTS@", charts) for name, text in files.items()}
+    for mark, place in {**places, "@URL@": url}.items():
+        files = {name: text.replace(mark, place) for name, text in files.items()}
+    return files
 
 
 def _text(text: str, case: Json) -> str:
@@ -229,6 +232,13 @@ def chart_server(folder: Path) -> Iterator[str]:
         thread.join()
 
 
+def _push(charts: Path, registry: Registry) -> None:
+    """Pushes the chart `packed` to a registry."""
+    import helm_python
+
+    helm_python.push(str(charts / "packed-1.4.0.tgz"), f"oci://{registry.address}/charts", plain_http=True)
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -237,11 +247,18 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def world(folder: Path, kustomizations: list[Json], releases: list[Json]) -> Iterator[World]:
     """All cases in one repository, synced by the controllers and built by pyflux."""
-    with GitHTTPServer() as git, chart_server(folder / "charts") as charts, RealCluster(light=True) as cluster:
+    with (
+        GitHTTPServer() as git,
+        chart_server(folder / "charts") as charts,
+        Registry() as registry,
+        RealCluster(light=True) as cluster,
+    ):
+        _push(folder / "charts", registry)
         cluster.install_crds("source-controller", "kustomize-controller", "helm-controller")
         cluster.start_controllers("source-controller", "kustomize-controller", "helm-controller")
         repository = git.create("fleet")
-        repository.commit(_files(kustomizations, releases, git.url_of("fleet"), charts))
+        places = {"@CHARTS@": charts, "@REGISTRY@": registry.address}
+        repository.commit(_files(kustomizations, releases, git.url_of("fleet"), places))
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}})
         cluster.apply(*load_all(SYNC % git.url_of("fleet")))
         checkout = folder / "checkout"
