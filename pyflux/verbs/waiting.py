@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Obj = dict[str, Any]
 
 _FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 0.5
 
 
 class Waited:
