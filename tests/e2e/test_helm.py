@@ -463,3 +463,33 @@ def test_subcharts_hooks_and_crds(helm: HelmWorld) -> None:
         f"{namespace}_app_helm.example.com_Thing",
         "_things.helm.example.com_apiextensions.k8s.io_CustomResourceDefinition",
     }
+
+
+JOB = """apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: "nginx:1"}]
+"""
+
+
+def test_jobs_and_own_health_checks_are_waited_for(helm: HelmWorld) -> None:
+    helm.start()
+    helm.world.commit({"charts/app/templates/job.yaml": JOB})
+    helm.release("app")
+    helm.ready("app")
+    job = helm.pair.get("batch/v1", "Job", "app", helm.namespace) or {}
+    assert condition(job, "Complete").get("status") == "True"
+    check = {"apiVersion": "v1", "kind": "ConfigMap", "current": "data.color == 'green'"}
+    install = {"timeout": "3s"}
+    helm.release("other", healthCheckExprs=[check], install={"timeout": "3s", "disableWaitForJobs": True})
+    obj = helm.until("other", "stalled", lambda obj: condition(obj, "Stalled"))
+    text = f"timeout waiting for: [ConfigMap/{helm.namespace}/other status: 'InProgress']"
+    assert said(obj, "Released")[2].endswith(text)
+    assert newest(obj)["status"] == "failed"
+    helm.release("other", healthCheckExprs=[check], install=install, values={"color": "green"})
+    helm.ready("other", 2)

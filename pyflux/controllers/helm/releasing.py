@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
 from pyflux.controllers.core import go_duration
-from pyflux.controllers.helm import crds, owning, snapshot, spec, storage
+from pyflux.controllers.helm import crds, healthy, owning, snapshot, spec, storage
 from pyflux.controllers.helm.request import RELEASED, REMEDIATED, TESTED
 from pyflux.controllers.helm.work import MANAGER, HelmFailed, whole_seconds
 from pyflux.controllers.kustomize.objects import Entry, id_of, inventory, version_of
@@ -41,7 +41,7 @@ def perform(request: Request, action: str) -> None:
     failure: HelmFailed | KubeError | None = None
     definitions: list[Obj] = []
     try:
-        definitions = _run(request, action, max(before, default=0))
+        _run(request, action, max(before, default=0), definitions)
     except (HelmFailed, KubeError) as why:
         failure = why
     status["lastAttemptedReleaseActionDuration"] = go_duration(round(time.monotonic() - started, 9))
@@ -59,13 +59,13 @@ def perform(request: Request, action: str) -> None:
         raise failure
 
 
-def _run(request: Request, action: str, last: int) -> list[Obj]:
-    """Brings the release into the cluster; the chart's CRDs."""
+def _run(request: Request, action: str, last: int, definitions: list[Obj]) -> None:
+    """Brings the release into the cluster; `definitions` is filled with the chart's CRDs."""
     obj, helm, given = request.obj, request.helm, spec.section(request.obj, action)
     limit = spec.timeout(obj, action)
     labels = origin_labels(obj)
     loaded = helm.call("load", path=request.chart_path)
-    definitions = crds.parse(loaded["crds"])
+    definitions += crds.parse(loaded["crds"])
     crds.apply(request.client, definitions, given.get("crds") or crds.CREATE, labels, request.sleep)
     if action == spec.INSTALL and obj["spec"].get("targetNamespace") and given.get("createNamespace"):
         _create_namespace(request)
@@ -96,12 +96,13 @@ def _run(request: Request, action: str, last: int) -> list[Obj]:
         options["max_history"] = spec.max_history(obj)
         options["reset_values"] = True
         options["cleanup_on_fail"] = bool(given.get("cleanupOnFail"))
+    deadline = time.monotonic() + limit
     try:
         helm.call(action, limit, **options)
     finally:
         if moves:
             _move(request, made["objects"])
-    return definitions
+    healthy.wait(request, action, made["objects"], deadline)
 
 
 def _move(request: Request, objects: list[Obj]) -> None:
