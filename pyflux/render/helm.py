@@ -157,13 +157,25 @@ def _copied(chart: str, scratch: str) -> str:
 
 def _set_values(chart: str, values: Obj) -> None:
     """Writes values and version as source-controller packs a chart with values files."""
-    with open(os.path.join(chart, _CHART), encoding="utf-8") as file:
-        metadata = load(file.read(), strict=False)
-    # +1 is the generation of a HelmChart that never changed
-    metadata["version"] = f"{str(metadata.get('version', '')).partition('+')[0]}+1"
-    for name, content in ((_CHART, metadata), (_VALUES, values)):
-        with open(os.path.join(chart, name), "w", encoding="utf-8") as file:
-            file.write(dump(content) if content else "")
+    # the generation of a HelmChart that never changed
+    set_build(chart, "1")
+    with open(os.path.join(chart, _VALUES), "w", encoding="utf-8") as file:
+        file.write(dump(values) if values else "")
+
+
+def set_build(chart: str, build: str) -> None:
+    """Gives the version of a chart's folder, which is changed, another build part: 1.2.3+build. Raises HelmError."""
+    path = os.path.join(chart, _CHART)
+    try:
+        with open(path, encoding="utf-8") as file:
+            metadata = load(file.read(), strict=False)
+    except (OSError, UnicodeDecodeError, YamlError) as why:
+        raise HelmError(f"failed to load {_CHART}: {why}") from None
+    if not isinstance(metadata, dict):
+        raise HelmError(f"failed to load {_CHART}: it is not a mapping")
+    metadata["version"] = f"{str(metadata.get('version', '')).partition('+')[0]}+{build}"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(dump(metadata))
 
 
 def _merged_files(base: str, names: tuple[str, ...], *, ignore_missing: bool) -> Obj:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyflux.env import Env
 
 
+_DIGEST_LENGTH = 12
+
+
 class Fetcher:
     """Callbacks for `pyflux.render.fleet.build.Place`. Each thing is brought once a run."""
 
@@ -35,6 +38,8 @@ class Fetcher:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._found: dict[str, str | PyfluxError] = {}
+        self._digests: dict[str, str] = {}
+        """Manifests' digests by the folders of artifacts that no chart was read from yet."""
 
     def source(self, obj: Obj) -> str:
         """The folder of a source object. Raises Unavailable."""
@@ -72,11 +77,20 @@ class Fetcher:
         if source_id[0] == "HelmRepository":
             return self._helm(source, str(template.get("chart", "")), str(template.get("version") or ""))
         if source_id[0] == "OCIRepository":
-            folder = self.source(source)
-            # a chart's layer holds one folder, named as the chart
-            inner = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
-            return inner[0] if len(inner) == 1 and not os.path.exists(os.path.join(folder, "Chart.yaml")) else folder
+            return self._chart_of(self.source(source))
         raise Unavailable(f"charts from {show_id(source_id)} can only be had in the cluster")
+
+    def _chart_of(self, folder: str) -> str:
+        """The chart in an artifact's folder; its version says which artifact, as helm-controller has it."""
+        # a chart's layer holds one folder, named as the chart
+        inner = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+        chart = inner[0] if len(inner) == 1 and not os.path.exists(os.path.join(folder, "Chart.yaml")) else folder
+        with self._lock:
+            # once, before anyone reads it
+            digest = self._digests.pop(folder, "")
+            if digest and os.path.isfile(os.path.join(chart, "Chart.yaml")):
+                helm.set_build(chart, digest.partition(":")[2][:_DIGEST_LENGTH])
+        return chart
 
     def _online(self, what: str) -> None:
         if self._offline:
@@ -143,12 +157,13 @@ class Fetcher:
             if ref.get("semver") and not ref.get("digest"):
                 tag = newest(repository.tags(), str(ref["semver"]), str(ref.get("semverFilter") or ""))
                 target = reference.parse(reference.parse_url(f"{url}:{tag}"))
-            _, content = artifact.find(repository, target)
+            manifest, content = artifact.find(repository, target)
             digest, size = artifact.layer_of(content)
             with tempfile.TemporaryFile() as layer:
                 repository.blob(digest, size, layer)
                 layer.seek(0)
                 artifact.extract(layer, folder)
+            self._digests[folder] = manifest.digest
         finally:
             transport.close()
         return folder
