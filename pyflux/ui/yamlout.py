@@ -205,7 +205,11 @@ class _Emitter:
     def mapping(self, obj: dict[str, Any], indent: int) -> None:
         for key in sorted_keys(obj) if self.sort else obj:
             self.indent_to(indent)
-            if _is_simple_key(key):
+            if len(key) <= _SHORT and _is_easy(key):
+                # manifests have few keys, over and over
+                self.indicator(key)
+                self.indicator(":", spaced=False)
+            elif _is_simple_key(key):
                 self.text(key, indent + 2, key=True)
                 self.indicator(":", spaced=False)
             else:
@@ -226,7 +230,7 @@ class _Emitter:
             self.indicator(_number(value))
 
     def text(self, text: str, indent: int, *, key: bool = False) -> None:
-        if _EASY.match(text) and not needs_quotes(text):
+        if _is_easy(text):
             self.indicator(text)
             return
         text = _checked(text)
@@ -319,6 +323,21 @@ class _Emitter:
             self.parts.append(margin + line)
             self.indention = line[-1] in _BREAKS
             self.column = 0 if self.indention else indent + len(line)
+
+
+_easy: dict[str, bool] = {}
+_REMEMBERED = 4096
+_SHORT = 64
+
+
+def _is_easy(text: str) -> bool:
+    """True for a short text that is written as it is; what was found out is remembered."""
+    known = _easy.get(text)
+    if known is None:
+        known = bool(_EASY.match(text)) and not needs_quotes(text)
+        if len(text) <= _SHORT and len(_easy) < _REMEMBERED:
+            _easy[text] = known
+    return known
 
 
 def _is_simple_key(key: str) -> bool:
