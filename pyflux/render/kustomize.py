@@ -83,7 +83,9 @@ def build(
                 return _run(folder, made, allow_remote, timeout)
             except _KustomizeFailed as failed:
                 # the view is gone when the message is read
-                raise _KustomizeFailed(failed.text.replace(private, os.path.normpath(root))) from None
+                base = os.path.normpath(root).rstrip("/")
+                text = failed.text.replace(f"{private}/", f"{base}/").replace(private, base or "/")
+                raise _KustomizeFailed(text) from None
     except _KustomizeFailed as failed:
         raise BuildError(_explain(failed.text, made, directory)) from None
     except BuildError as error:

@@ -325,12 +325,16 @@ def test_migrate_stores_the_latest_version(cluster: RealCluster) -> None:
 def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(cluster: RealCluster) -> None:
     # few components, since the API server takes a second to delete each CRD
     flags = ["--components=kustomize-controller,notification-controller"]
-    start = time.monotonic()
-    must(cluster, "install", "-n", "flux-whole", *flags)
-    whole = time.monotonic() - start
-    expected = state(cluster, "flux-whole")
-    assert len(expected) == 19
-    wipe(cluster, "flux-whole")
+    times = []
+    for _ in range(2):
+        # the first one also pays for what a fresh cluster does once
+        start = time.monotonic()
+        must(cluster, "install", "-n", "flux-whole", *flags)
+        times.append(time.monotonic() - start)
+        expected = state(cluster, "flux-whole")
+        assert len(expected) == 19
+        wipe(cluster, "flux-whole")
+    whole = min(times)
     moments = random.Random(20)
     killed = 0
     for number in range(KILLS):
@@ -343,7 +347,7 @@ def test_killed_at_any_moment_a_second_run_ends_in_the_same_state(cluster: RealC
             stdin=subprocess.DEVNULL,
         )
         # most of the time goes into waiting at the end; the moments lie where things are written
-        moment = moments.uniform(0.15, max(whole, 0.5))
+        moment = moments.uniform(min(0.15, whole / 3), whole * 0.8)
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
