@@ -43,10 +43,6 @@ class Result(NamedTuple):
         return lines[starts[0] :] if starts else []
 
 
-def _interruptible() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class World:
     """A home directory of the test's own, and the environment of its commands."""
 
@@ -65,8 +61,6 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.home,
-            # whoever runs the tests in the background may have turned SIGINT off, which is inherited
-            preexec_fn=_interruptible,
         )
 
     def run(self, *words: str, environ: Mapping[str, str] | None = None) -> Result:
