@@ -28,7 +28,9 @@ def pair(request: pytest.FixtureRequest) -> Iterator[pairs.Pair]:
 def world(pair: pairs.Pair, request: pytest.FixtureRequest) -> Iterator[World]:
     """A namespace and a repository of the test's own on the pair."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_").lower()).strip("-")
-    made = World(pair, name[:40].strip("-"))
+    # a test that is repeated finds nothing of its first run: the name counts on
+    attempt = getattr(request.node, "execution_count", 1)
+    made = World(pair, name[:40].strip("-") + (f"-{attempt}" if attempt > 1 else ""))
     made.create()
     yield made
     made.remove()

@@ -144,9 +144,11 @@ def test_failed_install_is_uninstalled_and_retried(helm: HelmWorld) -> None:
     assert obj["status"]["installFailures"] == 2
     assert helm.secrets() == []
     assert helm.data("app") is None
-    assert [(one["version"], one["status"], one["action"]) for one in obj["status"]["history"]] == [
-        (1, "uninstalling", "uninstall-remediation")
-    ]
+    # the official controller looks at the release while it is being uninstalled: it may still see it as it was
+    assert [(one["version"], one["status"], one["action"]) for one in obj["status"]["history"]] in (
+        [(1, "uninstalling", "uninstall-remediation")],
+        [(1, "failed", "install")],
+    )
     message = said(obj, "Released")[2]
     subject = f"Deployment/{helm.namespace}/app"
     assert message.endswith(
