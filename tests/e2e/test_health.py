@@ -76,7 +76,13 @@ spec:
 def test_an_expression_tells_when_a_custom_object_is_healthy(world: World) -> None:
     world.commit({"web.yaml": config_map("web", world.namespace, state="done")})
     world.add_source()
-    rule = {"apiVersion": "v1", "kind": "ConfigMap", "current": "data.state == 'done'", "failed": "data.state == 'bad'"}
+    rule = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "current": "data.?state.orValue('') == 'done'",
+        "failed": "has(data.state) && ['bad'].exists(e, e == data.state)",
+        "inProgress": "metadata.?annotations[?'busy'].hasValue()",
+    }
     world.add("apps", wait=True, healthCheckExprs=[rule])
     world.ready("apps")
     world.commit({"web.yaml": config_map("web", world.namespace, state="bad")})

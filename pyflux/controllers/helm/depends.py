@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyflux.catalog.api.cel import evaluate
-from pyflux.catalog.api.cel_values import CelError
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
 from pyflux.controllers.helm.prepare import NotReady
+from pyflux.controllers.kustomize.depends import NotYet, is_ready
 from pyflux.controllers.queue import Key
-from pyflux.errors import KubeError, PyfluxError
+from pyflux.errors import KubeError
 
 if TYPE_CHECKING:
     from pyflux.kube.client import Client
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 
 _RESOURCE = kind_named("HelmRelease").resource
 _REASON = "DependencyNotReady"
-
-
-class BadExpression(PyfluxError):
-    """A readyExpr cannot be evaluated; it has to be changed."""
 
 
 def keys(obj: Obj) -> list[Key]:
@@ -40,8 +35,11 @@ def check(client: Client, obj: Obj) -> None:
         except KubeError as why:
             raise _not_ready(f"unable to get '{name}' dependency: {why}") from None
         if ref.get("readyExpr"):
-            if not _evaluate(ref["readyExpr"], obj, other):
-                raise _not_ready(f"dependency '{name}' is not ready according to readyExpr eval")
+            try:
+                if not is_ready(ref["readyExpr"], obj, other):
+                    raise _not_ready(f"dependency '{name}' is not ready according to readyExpr eval")
+            except NotYet as why:
+                raise _not_ready(why.message) from None
             continue
         current = (other.get("status") or {}).get("observedGeneration") == other["metadata"].get("generation")
         if not current or not conditions.has(other, conditions.READY):
@@ -50,10 +48,3 @@ def check(client: Client, obj: Obj) -> None:
 
 def _not_ready(text: str) -> NotReady:
     return NotReady(_REASON, text, waits=True, event="Normal")
-
-
-def _evaluate(expression: str, obj: Obj, other: Obj) -> bool:
-    try:
-        return evaluate(expression, {"self": obj, "dep": other}) is True
-    except CelError as why:
-        raise BadExpression(f"failed to evaluate dependency {other['metadata']['name']}: {why}") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
 from pyflux.controllers.core import DONE, FINALIZER, Result, go_duration, jittered, requested_at, seconds, title
+from pyflux.controllers.expressions import BadExpression
 from pyflux.controllers.helm import atomic, charttemplate, depends, prepare, remedies, spec
 from pyflux.controllers.helm.request import COMPONENT, Request, clear_failures
 from pyflux.controllers.helm.work import Helm, HelmFailed, is_installed
@@ -127,7 +128,7 @@ class HelmReleaseController:
             depends.check(client, obj)
             prepared = prepare.source(client, obj, self._options)
             values = prepare.values(client, obj)
-        except depends.BadExpression as why:
+        except BadExpression as why:
             return self._stall(obj, "InvalidCELExpression", f"{_TERMINAL}: {why}"), True
         except charttemplate.AccessDenied as why:
             return self._deny(obj, why.message), True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyflux.catalog.api.cel import evaluate
-from pyflux.catalog.api.cel_values import CelError
 from pyflux.controllers import conditions
+from pyflux.controllers.expressions import BadExpression, NoAnswer, parse
 from pyflux.controllers.queue import Key
 from pyflux.errors import KubeError, PyfluxError
 
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 class NotYet(PyfluxError):
     """A dependency is not ready; it may be soon."""
-
-
-class BadExpression(PyfluxError):
-    """A readyExpr cannot be evaluated; it has to be changed."""
 
 
 def keys(obj: Obj) -> list[Key]:
@@ -76,7 +71,7 @@ def check(client: Client, resource: Resource, obj: Obj, artifact: Obj, find: Cal
             raise NotYet(f"dependency '{name}' not found: {error}") from None
         expression = ref.get("readyExpr")
         if expression:
-            if not _evaluate(expression, obj, other):
+            if not is_ready(expression, obj, other):
                 raise NotYet(f"dependency '{name}' is not ready according to readyExpr eval")
             continue
         _require_ready(name, other)
@@ -92,8 +87,11 @@ def _require_ready(name: str, other: Obj) -> None:
         raise NotYet(f"dependency '{name}' is not ready")
 
 
-def _evaluate(expression: str, obj: Obj, other: Obj) -> bool:
+def is_ready(expression: str, obj: Obj, other: Obj) -> bool:
+    """What a readyExpr says of a dependency. Raises NotYet, BadExpression."""
     try:
-        return evaluate(expression, {"self": obj, "dep": other}) is True
-    except CelError as error:
+        return parse(expression, ("self", "dep")).decide({"self": obj, "dep": other})
+    except BadExpression as error:
         raise BadExpression(f"failed to evaluate dependency {other['metadata']['name']}: {error}") from None
+    except NoAnswer as error:
+        raise NotYet(error.message) from None

@@ -1,20 +1,22 @@
-"""`spec.healthCheckExprs`: a Kustomization's own rules for when an object of a kind is healthy."""
+"""`spec.healthCheckExprs`: an object's own rules for when an object of a kind is healthy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyflux.catalog.api.cel import compile_cel
-from pyflux.catalog.api.cel_values import CelError
+from pyflux.controllers.expressions import BadExpression, NoAnswer, parse
 from pyflux.errors import PyfluxError
 from pyflux.kube.status import CURRENT, FAILED, IN_PROGRESS, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Obj = dict[str, Any]
+    from pyflux.controllers.expressions import Expression
 
-_FIELDS = (("inProgress", IN_PROGRESS), ("failed", FAILED), ("current", CURRENT))
+    Obj = dict[str, Any]
+    Rule = list[tuple[Expression, str]]
+
+_FIELDS = (("current", CURRENT), ("failed", FAILED), ("inProgress", IN_PROGRESS))
 
 
 class BadHealthCheck(PyfluxError):
@@ -25,17 +27,13 @@ def judge(expressions: list[Obj]) -> Callable[[Obj], str | None] | None:
     """A function that gives an object's status where an expression is about its kind. Raises BadHealthCheck."""
     if not expressions:
         return None
-    rules: dict[tuple[str, str], Obj] = {}
+    rules: dict[tuple[str, str], Rule] = {}
     for index, entry in enumerate(expressions):
-        group = entry["apiVersion"].rpartition("/")[0]
-        if not entry.get("current"):
-            raise BadHealthCheck(
-                f"failed to create CEL evaluator for healthchecks[{index}]: expression Current not specified"
-            )
-        for field, _ in _FIELDS:
-            if entry.get(field):
-                _compile(entry[field])
-        rules[group, entry["kind"]] = entry
+        key = (entry["apiVersion"].rpartition("/")[0], entry["kind"])
+        if key in rules:
+            name = f"{key[1]}.{key[0]}" if key[0] else key[1]
+            raise BadHealthCheck(f"duplicate custom health check for GroupKind {name} at healthchecks[{index}]")
+        rules[key] = _rule(index, entry)
 
     def judged(obj: Obj) -> str | None:
         rule = rules.get((obj["apiVersion"].rpartition("/")[0], obj["kind"]))
@@ -44,24 +42,32 @@ def judge(expressions: list[Obj]) -> Callable[[Obj], str | None] | None:
     return judged
 
 
-def _compile(expression: str) -> None:
-    try:
-        compile_cel(expression)
-    except CelError as error:
-        raise BadHealthCheck(f"failed to parse the CEL expression '{expression}': {error}") from None
-
-
-def _status(rule: Obj, obj: Obj) -> str:
-    observed = (obj.get("status") or {}).get("observedGeneration")
-    generation = obj["metadata"].get("generation")
-    if observed is not None and generation is not None and observed != generation:
-        return IN_PROGRESS
+def _rule(index: int, entry: Obj) -> Rule:
+    """The expressions of an entry in the order in which they are asked."""
+    prefix = f"failed to create custom status evaluator for healthchecks[{index}]: "
+    if not entry.get("current"):
+        raise BadHealthCheck(f"{prefix}expression Current not specified")
+    rule: Rule = []
     for field, status in _FIELDS:
-        if not rule.get(field):
+        if not entry.get(field):
             continue
         try:
-            if compile_cel(rule[field])(obj) is True:
+            rule.insert(0, (parse(entry[field]), status))
+        except BadExpression as why:
+            name = field[0].upper() + field[1:]
+            raise BadHealthCheck(f"{prefix}failed to parse the expression {name}: {why.message}") from None
+    return rule
+
+
+def _status(rule: Rule, obj: Obj) -> str:
+    observed = (obj.get("status") or {}).get("observedGeneration")
+    generation = obj["metadata"].get("generation")
+    if isinstance(observed, int) and isinstance(generation, int) and observed != generation:
+        return IN_PROGRESS
+    for expression, status in rule:
+        try:
+            if expression.decide(obj):
                 return status
-        except CelError:
+        except NoAnswer:
             return UNKNOWN
     return IN_PROGRESS

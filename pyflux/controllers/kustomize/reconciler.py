@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
 from pyflux.controllers.core import DONE, FINALIZER, Result, go_duration, jittered, requested_at, seconds, title
+from pyflux.controllers.expressions import BadExpression
 from pyflux.controllers.kustomize import depends
 from pyflux.controllers.kustomize.apply import MANAGER
 from pyflux.controllers.kustomize.buildcache import BuildCache
@@ -155,7 +156,7 @@ class KustomizationController:
         if spec.get("dependsOn"):
             try:
                 depends.check(client, RESOURCE, obj, artifact, self._informer.get)
-            except depends.BadExpression as error:
+            except BadExpression as error:
                 return self._stall(obj, "InvalidCELExpression", f"{_TERMINAL}: {error}")
             except depends.NotYet as error:
                 self._fail(obj, DEPENDENCY_NOT_READY, error.message)
