@@ -1,6 +1,6 @@
-"""The Typer application: built from the command rows, one group at a time as it is entered.
+"""The Typer application, built from the command rows one node at a time.
 
-Typer gives the tree, the help pages (with Rich on a terminal) and the contexts; the flags are read by
+It runs the commands that are not hot, and it draws the help pages on a terminal, with Rich. The flags are read by
 `pyflux.cli.pflag`, since click knows neither `--prune=false` nor flags before subcommands.
 """
 
@@ -8,158 +8,116 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from pyflux.cli import main, pflag, tree
-from pyflux.cli.flagtypes import shown
-from pyflux.cli.globals import GLOBAL_FLAGS
-from pyflux.errors import EXIT_OK
+from pyflux.cli import help_text, main, tree
 
 if TYPE_CHECKING:
+    from pyflux.cli.help_text import Page
     from pyflux.cli.main import Found
     from pyflux.cli.model import Command, Flag
     from pyflux.env import Env
 
-_METAVARS = {"bool": "", "strings": "strings", "stringArray": "string", "stringToString": "key=value"}
-_PANEL_GLOBAL = "Global flags"
-_PANEL_OWN = "Flags"
+
+class RowCommand(TyperCommand):
+    """A command that is a row: its words were read by pflag, its function is called by name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return args
+
+    def invoke(self, ctx: Any) -> Any:
+        env, found = ctx.obj
+        main.execute(env, found)
+
+
+class RowGroup(TyperGroup):
+    """A group whose commands are made from their rows when they are asked for."""
+
+    def __init__(self, row: Command) -> None:
+        self._row = row
+        super().__init__(name=row.name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(tree.TOP) if self._row is tree.ROOT else [child.name for child in self._row.children]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        child = tree.load(cmd_name) if self._row is tree.ROOT else self._row.child(cmd_name)
+        return None if child is None else build(child)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx._protected_args, ctx.args = args[:1], args[1:]
+        return args[1:]
+
+
+def build(row: Command) -> TyperCommand | TyperGroup:
+    """The Typer object for a row."""
+    if row is tree.ROOT or row.children:
+        return RowGroup(row)
+    return RowCommand(name=row.name)
+
+
+def run_with_typer(env: Env, found: Found) -> None:
+    """Runs what `found` names, whose flags have been read. Raises HelpWanted, PyfluxError."""
+    build(tree.ROOT).main(args=list(found.path), prog_name=help_text.PROGRAM, standalone_mode=False, obj=(env, found))
+
+
+class HelpPage(TyperGroup):
+    """A help page as Typer knows one: options in panels, commands in panels."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._rows = [
+            RowCommand(name=name, short_help=escape(text), rich_help_panel=heading)
+            for heading, rows in page.commands
+            for name, text in rows
+        ]
+        super().__init__(
+            name=help_text.PROGRAM,
+            help=_text(page),
+            epilog=escape(page.more),
+            params=[_option(flag, heading) for heading, flags in page.flags for flag in flags],
+            add_help_option=False,
+            rich_markup_mode="rich",
+        )
+
+    def get_usage(self, ctx: Any) -> str:
+        return "Usage: " + "\n       ".join(self._page.usage)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [row.name or "" for row in self._rows]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return next(row for row in self._rows if row.name == cmd_name)
 
 
 def _option(flag: Flag, panel: str) -> TyperOption:
     names = [f"--{flag.name}"]
     if flag.short:
         names.append(f"-{flag.short}")
-    default = flag.default if flag.type != "bool" else ("true" if flag.default == "true" else "")
-    is_bool = flag.type == "bool"
     return TyperOption(
         param_decls=[*names, flag.name.replace("-", "_")],
-        help=flag.help,
-        default=default or None,
-        show_default=bool(default) and default != "[]",
-        is_flag=is_bool,
-        metavar=None if is_bool else _METAVARS.get(flag.type) or shown(flag.type),
-        hidden=flag.hidden or bool(flag.deprecated),
+        help=escape(help_text.describe(flag)),
+        show_default=False,
+        is_flag=flag.type == "bool",
+        metavar=help_text.value_word(flag) or None,
         rich_help_panel=panel,
-        required=flag.required,
     )
 
 
-def _params(chain: list[Command]) -> list[Any]:
-    own = [_option(flag, _PANEL_OWN) for row in chain[1:] for flag in row.flags]
-    own_names = {param.name for param in own}
-    shared = [
-        option
-        for flag in (tree.ROOT_FLAGS if len(chain) == 1 else GLOBAL_FLAGS)
-        if (option := _option(flag, _PANEL_GLOBAL)).name not in own_names
-    ]
-    return own + shared
+def _text(page: Page) -> str:
+    parts = [f"{page.summary}."]
+    if page.long:
+        parts.append(page.long)
+    if page.aliases:
+        parts.append(f"Aliases: {', '.join(page.aliases)}")
+    if page.examples:
+        parts.append("Examples:\n" + "\n".join(f"  {line}" for line in page.examples))
+    return escape("\n\n".join(parts))
 
 
-def _text(row: Command) -> str:
-    parts = [row.help]
-    if row.long:
-        parts.append(row.long)
-    if row.example:
-        parts.append("Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in row.example.strip().splitlines()))
-    return "\n\n".join(parts)
-
-
-class RowCommand(TyperCommand):
-    """A command that is a row: help from its data, flags read by pflag, run by name."""
-
-    def __init__(self, chain: list[Command], *, rich: bool) -> None:
-        row = chain[-1]
-        arguments: list[Any] = []
-        if row.usage:
-            arguments.append(
-                TyperArgument(param_decls=["arguments"], metavar=row.usage, nargs=-1, required=False, hidden=True)
-            )
-        super().__init__(
-            name=row.name,
-            help=_text(row),
-            short_help=row.help,
-            params=[*arguments, *_params(chain)],
-            options_metavar="[flags]",
-            hidden=row.hidden,
-            rich_markup_mode="rich" if rich else None,
-        )
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # the words were read by pflag in `execute`; click must not read them again
-        ctx.args = list(args)
-        return args
-
-    def invoke(self, ctx: Any) -> Any:
-        env, found = ctx.obj
-        try:
-            main.execute(env, found)
-        except pflag.HelpWanted:
-            env.write(ctx.get_help() + "\n")
-
-
-class RowGroup(TyperGroup):
-    """A group whose commands are made from their rows when they are asked for."""
-
-    def __init__(self, chain: list[Command], *, rich: bool) -> None:
-        self._chain = chain
-        self._rich = rich
-        row = chain[-1]
-        super().__init__(
-            name=row.name,
-            help=_text(row),
-            short_help=row.help,
-            params=_params(chain),
-            options_metavar="[flags]",
-            subcommand_metavar="[command]",
-            hidden=row.hidden,
-            invoke_without_command=True,
-            rich_markup_mode="rich" if rich else None,
-        )
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        row = self._chain[-1]
-        return list(tree.TOP) if row is tree.ROOT else [child.name for child in row.children]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        row = self._chain[-1]
-        child = tree.load(cmd_name) if row is tree.ROOT else row.child(cmd_name)
-        return None if child is None else build([*self._chain, child], rich=self._rich)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx._protected_args, ctx.args = args[:1], args[1:]
-        return args[1:]
-
-    def invoke(self, ctx: Any) -> Any:
-        env, found = ctx.obj
-        if len(found.chain) == len(self._chain):
-            # a group called alone shows its help, whatever else is on its command line
-            try:
-                if self._chain[-1].run:
-                    main.execute(env, found)
-                    return None
-                pflag.parse_words(found.flags, found.words)
-            except pflag.HelpWanted:
-                pass
-            env.write(ctx.get_help() + "\n")
-            if self._chain[-1] is tree.ROOT:
-                from pyflux.cli.plugins import help_text
-
-                env.write(help_text(env))
-            return None
-        return super().invoke(ctx)
-
-
-def build(chain: list[Command], *, rich: bool) -> TyperCommand | TyperGroup:
-    """The Typer object for the last row of `chain` (the root first)."""
-    row = chain[-1]
-    if row is tree.ROOT or row.children or not row.run:
-        return RowGroup(chain, rich=rich)
-    return RowCommand(chain, rich=rich)
-
-
-def run_with_typer(env: Env, found: Found) -> int:
-    """Runs what `found` names, or prints its help. Raises PyfluxError."""
-    app = build([tree.ROOT], rich=env.fancy(env.stdout))
-    names = [row.name for row in found.chain[1:]]
-    app.main(args=names, prog_name="pyflux", standalone_mode=False, obj=(env, found))
-    return EXIT_OK
+def help_with_typer(env: Env, page: Page) -> None:
+    """Draws a help page on the terminal that is stdout."""
+    shown = HelpPage(page)
+    env.stdout.flush()
+    env.write(shown.get_help(shown.context_class(shown, info_name=help_text.PROGRAM)))

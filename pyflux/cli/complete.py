@@ -51,7 +51,6 @@ class Line:
         self.flag: Flag | None = None
         """The flag whose value is being typed."""
         self.flags_ended = False
-        self.help_wanted = False
         self.args: list[str] = []
 
     def read(self) -> None:
@@ -63,18 +62,15 @@ class Line:
         flags, rest = self.found.flags, words
         while rest:
             word = rest.pop(0)
-            try:
-                if word == "--":
-                    self.args += rest
-                    break
-                if word.startswith("--"):
-                    flags.long(word, rest)
-                elif word.startswith("-") and len(word) > 1:
-                    flags.short(word, rest)
-                else:
-                    self.args.append(word)
-            except pflag.HelpWanted:
-                self.help_wanted = True
+            if word == "--":
+                self.args += rest
+                break
+            if word.startswith("--"):
+                flags.long(word, rest)
+            elif word.startswith("-") and len(word) > 1:
+                flags.short(word, rest)
+            else:
+                self.args.append(word)
 
     def _find_flag(self, words: list[str]) -> None:
         flags, typed = self.found.flags, self.typed
@@ -133,7 +129,7 @@ def _answer(env: Env, words: list[str]) -> tuple[Words, int]:
         if index >= 0:
             return _plugin(env, line.found.words, index, words[-1])
     line.read()
-    if line.help_wanted or (line.found.flags.values.get("version") is True and line.found.chain == [ROOT]):
+    if line.found.flags.help or (line.found.flags.values.get("version") is True and line.found.chain == [ROOT]):
         return [], NO_FILES
     if line.flag is not None:
         return _values(env, line, line.flag)
@@ -265,7 +261,7 @@ def _apply_globals(env: Env, line: Line) -> None:
     from pyflux.cli.globals import apply
 
     flags = line.found.flags
-    apply(env, Call(line.found.path, line.args, flags.values, flags.changed))
+    apply(env, Call(line.found.path, line.args, flags.values, flags.changed), flags.shadowed)
     env.kube.timeout = min(env.kube.timeout or _SECONDS, _SECONDS)
 
 

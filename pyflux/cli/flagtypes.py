@@ -6,12 +6,12 @@ A type is named as the reference prints it, except where it prints just "string"
 
 from __future__ import annotations
 
-from pyflux.catalog.objectref import SourceRef, split_kind_name, split_kind_name_namespace
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from pyflux.catalog.objectref import SourceRef
 
 _RECEIVERS = "generic|generic-hmac|github|gitlab|bitbucket|harbor|dockerhub|quay|gcr|nexus|acr|cdevents"
 _CHART_SOURCES = ("HelmRepository", "GitRepository", "Bucket")
@@ -80,6 +80,8 @@ def _supported(kind: str, allowed: tuple[str, ...]) -> str:
 
 
 def _kustomization_source(text: str) -> SourceRef:
+    from pyflux.catalog.objectref import SourceRef, split_kind_name_namespace
+
     kinds = ", ".join(_KUSTOMIZATION_SOURCES)
     if not text.strip():
         raise ValueError(
@@ -98,6 +100,8 @@ def _kustomization_source(text: str) -> SourceRef:
 
 
 def _chart_source(text: str, form: str, namespaced: bool) -> SourceRef:
+    from pyflux.catalog.objectref import SourceRef, split_kind_name, split_kind_name_namespace
+
     kinds = ", ".join(_CHART_SOURCES)
     if not text.strip():
         raise ValueError(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pyflux.cli.main import Found, find
+from pyflux.cli.main import find, show_help
 from pyflux.cli.tree import ROOT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyflux.env import Call, Env
 
 
 def run(env: Env, call: Call) -> None:
-    from pyflux.cli.app import run_with_typer
-
     found = find(call.args)
     if call.args and found.chain == [ROOT]:
         topics = " ".join(f"`{word}`" for word in call.args)
         env.write(f"Unknown help topic [{topics}]\n")
-    run_with_typer(env, Found(found.chain, found.flags, ["--help"]))
+    show_help(env, found.chain)

@@ -1,7 +1,7 @@
 """From argv to a verb: finds the command's row, reads its flags, runs its function, maps errors to exits.
 
-Hot commands run from here with nothing else imported. All others, and every help page, go through Typer
-(`pyflux.cli.app`), which is built from the same rows and reads flags with the same parser.
+Hot commands run from here with nothing else imported, all others through the Typer tree (`pyflux.cli.app`), which is
+built from the same rows. Help is plain text straight from the rows, and Typer's with Rich on a terminal.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 class Found:
     """The command that a command line names, with the flags it may use and the words left to read."""
 
-    __slots__ = ("chain", "flags", "words")
+    __slots__ = ("args", "chain", "flags", "words")
 
     def __init__(self, chain: list[Command], flags: pflag.Flags, words: list[str]) -> None:
         self.chain = chain
         self.flags = flags
         self.words = words
+        self.args: list[str] = []
+        """What is left of the words when the flags are read."""
 
     @property
     def command(self) -> Command:
@@ -44,6 +46,12 @@ class Found:
     @property
     def path(self) -> tuple[str, ...]:
         return tuple(command.name for command in self.chain[1:])
+
+    def read(self) -> None:
+        """Reads the flags; once. Raises UsageError, HelpWanted: also for a group, which shows its help."""
+        self.args = pflag.parse_words(self.flags, self.words)
+        if not self.command.run:
+            raise pflag.HelpWanted
 
 
 def find(argv: list[str]) -> Found:
@@ -81,18 +89,18 @@ def resolve(target: str) -> Callable[[Env, Call], None]:
 
 
 def execute(env: Env, found: Found) -> None:
-    """Reads the flags and runs the command. Raises HelpWanted, PyfluxError."""
-    args = pflag.parse_words(found.flags, found.words)
+    """Runs the command whose flags have been read. Raises HelpWanted, PyfluxError."""
     command = found.command
-    pflag.check_args(command, " ".join(("flux", *found.path)), args)
+    pflag.check_args(command, " ".join(("flux", *found.path)), found.args)
     for name in found.flags.changed:
         deprecated = found.flags.by_name[name].deprecated
         if deprecated:
             env.log.plain(f"Flag --{name} has been deprecated, {deprecated}")
-    call = Call(found.path, args, found.flags.values, found.flags.changed)
+    call = Call(found.path, found.args, found.flags.values, found.flags.changed)
     from pyflux.cli.globals import apply
 
     apply(env, call, found.flags.shadowed)
+    pflag.check_required(found.flags)
     resolve(command.run)(env, call)
 
 
@@ -107,16 +115,30 @@ def dispatch(env: Env, argv: list[str]) -> int:
     found = find(argv)
     if found.chain == [ROOT]:
         return _root(env, found, argv)
-    if found.command.hot:
-        try:
+    try:
+        found.read()
+        if found.command.hot:
             execute(env, found)
-        except pflag.HelpWanted:
-            pass
         else:
-            return EXIT_OK
-    from pyflux.cli.app import run_with_typer
+            from pyflux.cli.app import run_with_typer
 
-    return run_with_typer(env, found)
+            run_with_typer(env, found)
+    except pflag.HelpWanted:
+        show_help(env, found.chain)
+    return EXIT_OK
+
+
+def show_help(env: Env, chain: list[Command]) -> None:
+    """Prints the help page of the last row of `chain`."""
+    from pyflux.cli import help_text
+
+    page = help_text.page(env, chain)
+    if not env.fancy(env.stdout):
+        env.write(help_text.plain(page))
+        return
+    from pyflux.cli.app import help_with_typer
+
+    help_with_typer(env, page)
 
 
 def _root(env: Env, found: Found, argv: list[str]) -> int:
@@ -133,18 +155,15 @@ def _root(env: Env, found: Found, argv: list[str]) -> int:
         more = "\n\nDid you mean this?\n" + "".join(f"\t{name}\n" for name in near) if near else ""
         raise UsageError(f'unknown command "{word}" for "flux"{more}')
     try:
-        pflag.parse_words(found.flags, found.words)
+        found.read()
     except pflag.HelpWanted:
-        pass
-    else:
-        if found.flags.values.get("version"):
+        if found.flags.values["version"] and not found.flags.help:
             from pyflux import FLUX_VERSION, __version__
 
             env.write(f"flux version {FLUX_VERSION} (pyflux {__version__})\n")
-            return EXIT_OK
-    from pyflux.cli.app import run_with_typer
-
-    return run_with_typer(env, found)
+        else:
+            show_help(env, found.chain)
+    return EXIT_OK
 
 
 def report(env: Env, error: PyfluxError) -> int:

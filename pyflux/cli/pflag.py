@@ -109,6 +109,10 @@ def convert(flag: Flag, text: str) -> Any:
     return parse(flag.type, text)
 
 
+HELP = Flag("help", "bool", "Show help", short="h")
+"""What every command takes."""
+
+
 class Flags:
     """The flags one command line may use, and the values read so far."""
 
@@ -119,6 +123,8 @@ class Flags:
         self.changed: set[str] = set()
         self.shadowed: dict[str, Any] = {}
         """The defaults of flags that a command further down has replaced by its own of the same name."""
+        self.help = False
+        """Whether -h or --help was given."""
 
     def add(self, flags: Iterable[Flag]) -> None:
         for flag in flags:
@@ -139,6 +145,9 @@ class Flags:
 
             names = f"-{flag.short}, --{flag.name}" if flag.short else f"--{flag.name}"
             raise UsageError(f'invalid argument {quote(text)} for "{names}" flag: {why}') from None
+        if flag is HELP:
+            self.help = value
+            return
         if flag.name in self.changed:
             if isinstance(value, list):
                 value = self.values[flag.name] + value
@@ -152,10 +161,8 @@ class Flags:
         name, equals, value = word[2:].partition("=")
         if not name or name.startswith("-"):
             raise UsageError(f"bad flag syntax: {word}")
-        flag = self.by_name.get(name)
+        flag = self.by_name.get(name) or (HELP if name == HELP.name else None)
         if flag is None:
-            if name == "help":
-                raise HelpWanted
             raise UsageError(f"unknown flag: --{name}")
         if equals:
             self.set(flag, value, word)
@@ -171,10 +178,8 @@ class Flags:
         letters = word[1:]
         while letters:
             letter, letters = letters[0], letters[1:]
-            flag = self.by_short.get(letter)
+            flag = self.by_short.get(letter) or (HELP if letter == HELP.short else None)
             if flag is None:
-                if letter == "h":
-                    raise HelpWanted
                 raise UsageError(f"unknown shorthand flag: '{letter}' in {word}")
             if letters.startswith("="):
                 self.set(flag, letters[1:], word)
@@ -226,10 +231,16 @@ def parse_words(flags: Flags, words: list[str]) -> list[str]:
             flags.short(word, rest)
         else:
             args.append(word)
+    if flags.help:
+        raise HelpWanted
+    return args
+
+
+def check_required(flags: Flags) -> None:
+    """Raises UsageError where a flag that must be given is not."""
     missing = [f'"{flag.name}"' for flag in flags.by_name.values() if flag.required and flag.name not in flags.changed]
     if missing:
-        raise UsageError(f"required flag(s) {', '.join(missing)} not set")
-    return args
+        raise UsageError(f"required flag(s) {', '.join(sorted(missing))} not set")
 
 
 def check_args(command: Command, path: str, args: list[str]) -> None:

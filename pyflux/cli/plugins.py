@@ -142,14 +142,6 @@ def plugin_names(env: Env) -> list[str]:
     return [plugin.name for plugin in plugin_folder.installed(env.environ, _builtin())] if _has_folder(env) else []
 
 
-def help_text(env: Env) -> str:
-    """The part of the root's help that names the plugins of the folder; empty without any."""
-    names = plugin_names(env)
-    width = max(map(len, names), default=0) + 3
-    rows = [f"  {name.ljust(width)}Runs the {name} plugin\n" for name in names]
-    return "".join(["\nPlugin Commands:\n", *rows]) if rows else ""
-
-
 def _has_folder(env: Env) -> bool:
     path = plugin_folder.folder(env.environ)
     return bool(path) and os.path.isdir(path)

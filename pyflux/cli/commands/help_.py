@@ -14,4 +14,5 @@ pyflux help create source git
 """,
     usage="[command]",
     run="pyflux.cli.help_page:run",
+    hot=True,
 )

@@ -86,6 +86,10 @@ def test_flags_and_arguments_mix_and_a_double_dash_ends_flags() -> None:
             ["-A=x"],
             'invalid argument "x" for "-A, --all-namespaces" flag: strconv.ParseBool: parsing "x": invalid syntax',
         ),
+        (
+            ["--help=x"],
+            'invalid argument "x" for "-h, --help" flag: strconv.ParseBool: parsing "x": invalid syntax',
+        ),
         (["--local-sources=a"], 'invalid argument "a" for "--local-sources" flag: a must be formatted as key=value'),
     ],
 )
@@ -95,7 +99,7 @@ def test_refusals_in_the_reference_words(words: list[str], message: str) -> None
     assert caught.value.message == message
 
 
-@pytest.mark.parametrize("word", ["-h", "--help", "-Ah"])
+@pytest.mark.parametrize("word", ["-h", "--help", "-Ah", "--help=true"])
 def test_help_is_not_an_error(word: str) -> None:
     with pytest.raises(pflag.HelpWanted):
         read(word)
@@ -105,7 +109,16 @@ def test_required_flags() -> None:
     flags = pflag.Flags()
     flags.add((Flag("path", "string", "", required=True), Flag("source", "string", "", required=True)))
     with pytest.raises(UsageError, match=r'required flag\(s\) "path", "source" not set'):
-        pflag.parse_words(flags, [])
+        pflag.check_required(flags)
+
+
+def test_help_that_is_refused_is_not_shown() -> None:
+    assert read("--help=false", "one")[1] == ["one"]
+
+
+def test_a_wrong_flag_counts_more_than_help() -> None:
+    with pytest.raises(UsageError, match="unknown flag: --nope"):
+        read("--help", "--nope")
 
 
 def test_the_next_word_skips_values_of_known_flags() -> None:

@@ -83,6 +83,7 @@ class Api:
     def __init__(self) -> None:
         self.delay = 0.0
         self.paths: list[str] = []
+        self.logins: list[str | None] = []
         self.kubeconfig = ""
 
 
@@ -95,6 +96,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
         def do_GET(self) -> None:
             state.paths.append(self.path)
+            state.logins.append(self.headers["Authorization"])
             time.sleep(state.delay)
             names = ["flux-system", "apps"] if "namespaces?" in self.path + "?" else ["app-a", "app-b", "infra"]
             body = json.dumps({"kind": "List", "items": [{"metadata": {"name": name}} for name in names]}).encode()
@@ -136,6 +138,13 @@ def test_live_names(api: Api) -> None:
     assert ask("get", "ks", "-n", "", **environ) == (["flux-system", "apps"], ":4")
     assert ask("get", "ks", "--context", "", **environ) == (["one", "two"], ":4")
     assert ask("--kubeconfig", api.kubeconfig, "get", "ks", "--context=t") == (["two"], ":4")
+
+
+@pytest.mark.parametrize("command", [["create", "secret", "receiver", "x"], ["trigger", "receiver"]])
+def test_a_token_of_the_command_is_no_login_to_the_cluster(api: Api, command: list[str]) -> None:
+    words = [*command, "--token", "for-the-webhook", "-n", ""]
+    assert ask(*words, KUBECONFIG=api.kubeconfig) == (["flux-system", "apps"], ":4")
+    assert api.logins == [None]
 
 
 def test_no_cluster_is_no_crash() -> None:

@@ -92,7 +92,7 @@ def test_on_path_and_which_comes_first(folder: Path, tmp_path: Path) -> None:
 def test_help_names_the_plugins(folder: Path) -> None:
     assert "Plugin Commands" not in run(folder, "--help")[1]
     program(folder / "flux-hey")
-    assert run(folder, "--help")[1].endswith("\nPlugin Commands:\n  hey   Runs the hey plugin\n")
+    assert "\nPlugin Commands:\n  hey   Runs the hey plugin\n" in run(folder, "--help")[1]
 
 
 def test_what_is_no_plugin(folder: Path, tmp_path: Path) -> None:
