@@ -48,9 +48,9 @@ real: ## build the real servers (needs Go 1.26)
 test-real: $(STAMP) ## end-to-end tests on the real servers
 	$(BIN)/pytest -q tests -m real
 
-bench: $(STAMP) ## measure; FLUX=/path/to/flux puts the reference CLI beside
+bench: $(STAMP) ## measure; FLUX=/path/to/flux and FLUX_LOCAL=… put those beside
 	$(BIN)/python bench/run.py $(if $(FLUX),--flux $(FLUX))
-	$(BIN)/python bench/render.py $(if $(FLUX),--flux $(FLUX))
+	$(BIN)/python bench/render.py $(if $(FLUX),--flux $(FLUX)) $(if $(FLUX_LOCAL),--flux-local $(FLUX_LOCAL))
 	$(BIN)/python bench/sandbox.py
 
 lock: $(STAMP) ## pin the newest allowed versions in requirements.lock

@@ -20,8 +20,10 @@ def write(folder: Path, kustomizations: int, objects: int) -> None:
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
         + "".join(f"- {name}-sync.yaml\n" for name in names)
     )
-    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     (folder / "root.yaml").write_text(sync("root", "./clusters/main"))
+    git = ["git", "-C", str(folder), "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "Start"]):
+        subprocess.run([*git, *words], check=True)
 
 
 def sync(name: str, path: str = "") -> str:

@@ -25,6 +25,7 @@ _KUSTOMIZATION = Command(
     aliases=("ks",),
     usage="[name]",
     run="pyflux.verbs.build_kustomization:run",
+    hot=True,
     kind="Kustomization",
     long="Takes the Kustomization from the cluster or from a file, builds the folder as the controller would,\n"
     "substitutes variables, and prints the objects. Values that SOPS encrypted are masked. Nothing is written\n"

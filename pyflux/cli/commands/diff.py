@@ -27,6 +27,7 @@ _KUSTOMIZATION = Command(
     aliases=("ks",),
     usage="[name]",
     run="pyflux.verbs.diff_kustomization:run",
+    hot=True,
     kind="Kustomization",
     long="Builds the folder as `build kustomization` does and asks the API server, in a dry run, what would come of\n"
     "it. Exits with 0 where nothing would change, 1 where something would, 2 for a failure. With --from or\n"

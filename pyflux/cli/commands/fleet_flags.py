@@ -37,6 +37,7 @@ BUILD_ALL = Command(
     "all",
     "Build every Kustomization and HelmRelease of a repository, without a cluster",
     run="pyflux.verbs.fleet.build:run",
+    hot=True,
     flags=(PATH, *BUILDING),
     example="# Everything that the checkout would apply\npyflux build all\n\n"
     "# One cluster of it\npyflux build all --path ./clusters/production",
@@ -46,6 +47,7 @@ BUILD_RELEASE = Command(
     "helmrelease",
     "Build the HelmReleases of a repository, without a cluster",
     run="pyflux.verbs.fleet.build:run",
+    hot=True,
     aliases=("hr",),
     usage="[name]",
     flags=(PATH, *BUILDING),
@@ -56,6 +58,7 @@ DIFF_ALL = Command(
     "all",
     "Show the rendered change of a whole repository between two revisions",
     run="pyflux.verbs.fleet.diff:run",
+    hot=True,
     flags=(PATH, *BUILDING, *DIFFING),
     long="Exits with 1 where something differs, and with 2 where something does not build or --fail-on strikes.",
     example="# What a pull request would change\npyflux diff all --from main\n\n"
@@ -66,6 +69,7 @@ DIFF_RELEASE = Command(
     "helmrelease",
     "Show the rendered change of HelmReleases between two revisions",
     run="pyflux.verbs.fleet.diff:run",
+    hot=True,
     aliases=("hr",),
     usage="[name]",
     flags=(PATH, *BUILDING, *DIFFING),

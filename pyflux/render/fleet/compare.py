@@ -207,6 +207,9 @@ def _located(cluster: Cluster, blind: set[ObjectId]) -> Located:
 def _change(
     identity: ObjectId, old: tuple[Unit, Obj] | None, new: tuple[Unit, Obj] | None, cluster: Cluster, noise: Noise
 ) -> Change | None:
+    if old is not None and new is not None and old[1] == new[1]:
+        # nearly every object of a repository: not worth a copy
+        return None
     before = noise.clean(old[1]) if old is not None else None
     after = noise.clean(new[1]) if new is not None else None
     if before == after:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from pyflux import __version__
 from pyflux.ui.yamlout import dump
-from pyflux.verbs.fleet.common import KINDS, built, chosen, tell
+from pyflux.verbs.fleet.common import KINDS, built, cache_for, chosen, tell
 
 if TYPE_CHECKING:
     from pyflux.env import Call, Env
+    from pyflux.render.fleet.cache import Cache
+    from pyflux.render.fleet.model import Unit
 
 
 def run(env: Env, call: Call) -> None:
@@ -16,10 +20,21 @@ def run(env: Env, call: Call) -> None:
     kind = KINDS.get(call.path[-1], "")
     name = call.args[0] if call.args else ""
     namespace = env.kube.namespace if "namespace" in call.changed else ""
+    texts = cache_for(env, call)
     with built(env, call, call.str("path") or ".") as clusters:
         units = chosen(clusters, kind, name, namespace)
         for cluster, unit in units:
-            for obj in unit.objects:
-                source = f"# {unit.title}" + (f" of {cluster.path}" if len(clusters) > 1 else "")
-                env.write(f"---\n{source}\n{dump(obj)}")
+            source = f"# {unit.title}" + (f" of {cluster.path}" if len(clusters) > 1 else "")
+            env.write(_text(source, unit, texts))
         tell(env, units, several=len(clusters) > 1)
+
+
+def _text(source: str, unit: Unit, texts: Cache) -> str:
+    """The objects of a unit as YAML documents, written anew only where they have changed."""
+    key = texts.key("", ("text", __version__, source, json.dumps(unit.objects)), ())
+    known = texts.get(key)
+    if isinstance(known, str):
+        return known
+    text = "".join(f"---\n{source}\n{dump(obj)}" for obj in unit.objects)
+    texts.put(key, text)
+    return text

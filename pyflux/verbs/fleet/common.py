@@ -68,13 +68,18 @@ def local_sources(call: Call) -> dict[ObjectId, str]:
     return found
 
 
+def cache_for(env: Env, call: Call) -> Cache:
+    """Where rendered manifests are kept; nowhere with --no-cache."""
+    return Cache(None if call.bool("no-cache") else default_folder(dict(env.environ)))
+
+
 def options_for(env: Env, call: Call, checkout: Checkout, scratch: str, progress: Callable[[Unit], None]) -> Options:
     """How the flags ask for the checkout to be built."""
     folder = default_folder(dict(env.environ))
     fetcher = Fetcher(env, offline=call.bool("offline"), cache=folder, scratch=scratch)
     return Options(
         checkout.folder,
-        Cache(None if call.bool("no-cache") else folder),
+        cache_for(env, call),
         path=checkout.entry,
         place=Place(fetcher.source, fetcher.chart),
         remotes=checkout.remotes,
