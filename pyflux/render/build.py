@@ -15,6 +15,8 @@ from pyflux.ui.yamlout import dump
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pyflux.render.sops import Sops
+
     Obj = dict[str, Any]
 
 GROUP = "kustomize.toolkit.fluxcd.io"
@@ -69,20 +71,21 @@ def build(
     variables: Callable[[], Mapping[str, str] | None] | None = None,
     strict: bool = False,
     ignore_lines: Sequence[str] = (),
-    decrypt: Callable[[Obj], Obj | None] | None = None,
+    sops: Sops | None = None,
     timeout: float = kustomize.DEFAULT_TIMEOUT,
 ) -> list[Obj]:
     """The objects of folder `path`, in kustomize's order. Raises BuildError.
 
     `variables` is asked for each object that may have some; None, from it or for it, substitutes nothing.
+    `sops` decrypts objects, and the files of generators and patches.
     The folder may refer to files anywhere and to remote bases, as it may with flux: it is the user's own.
     """
-    text = _kustomized(kustomization, path, ignore_lines, timeout)
+    text = _kustomized(kustomization, path, ignore_lines, sops, timeout)
     namespace, name = name_of(kustomization)
     labels = {f"{GROUP}/name": name, f"{GROUP}/namespace": namespace}
     found: list[Obj] = []
     for document in manifests.split(text):
-        obj = _one(document, variables, strict, decrypt)
+        obj = _one(document, variables, strict, sops)
         metadata = obj.setdefault("metadata", {})
         metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
         sopsmask.mask(obj)
@@ -99,17 +102,23 @@ def _is_applied(obj: Obj) -> bool:
     return bool(kind and version and name_of(obj)[1]) and not config
 
 
-def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], timeout: float) -> str:
+def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], sops: Sops | None, timeout: float) -> str:
     folder = os.path.realpath(path)
     rules = ignore.for_source(folder, "\n".join(ignore_lines))
     try:
         return kustomize.build(
-            os.sep, folder.lstrip(os.sep), kustomization["spec"], ignore=rules, allow_remote=True, timeout=timeout
+            os.sep,
+            folder.lstrip(os.sep),
+            kustomization["spec"],
+            ignore=rules,
+            allow_remote=True,
+            decrypt=sops.file if sops is not None else None,
+            timeout=timeout,
         )
     except (BuildError, YamlError) as why:
         # kustomize saw the folder below a private one
         message = _VIEW.sub("", why.message)
-        if not message.startswith("kustomize build failed"):
+        if not message.startswith(("kustomize build failed", "error decrypting sources")):
             message = f"failed to generate kustomization.yaml: {message}"
         raise BuildError(message, hint=why.hint) from why
     except OSError as why:
@@ -120,11 +129,14 @@ def _one(
     document: str,
     ask: Callable[[], Mapping[str, str] | None] | None,
     strict: bool,
-    decrypt: Callable[[Obj], Obj | None] | None,
+    sops: Sops | None,
 ) -> Obj:
     obj: Obj = load(document, strict=False)
-    if decrypt is not None:
-        clear = decrypt(obj)
+    if sops is not None:
+        try:
+            clear = sops.object(obj)
+        except BuildError as why:
+            raise BuildError(f"decryption failed for '{manifests.title(obj)}': {why.message}", hint=why.hint) from None
         if clear is not None:
             obj, document = clear, dump(clear)
     if ask is None or _opted_out(obj):

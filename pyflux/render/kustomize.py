@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.render import guard, overlay
 from pyflux.render.overlay import BuildError
+from pyflux.render.sopsfiles import find_encrypted
 from pyflux.render.workspace import view
 
 if TYPE_CHECKING:
     from pyflux.render.ignore import Ignore
+    from pyflux.render.sopsfiles import Decrypt
 
 MAX_OUTPUT = 256 << 20
 DEFAULT_TIMEOUT = 120.0
@@ -69,18 +71,21 @@ def build(
     *,
     ignore: Ignore | None = None,
     allow_remote: bool = False,
+    decrypt: Decrypt | None = None,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> str:
     """The manifests of folder `path` below `root` for a Flux Kustomization's `spec`, as kustomize prints them.
 
     `root` bounds what the build may read; it is not changed. The spec's overlay fields are applied; substitution and
-    common metadata are not. Raises BuildError with kustomize-controller's message.
+    common metadata are not. `decrypt` gives the content of a file that SOPS encrypted. Raises BuildError with
+    kustomize-controller's message.
     """
     directory = os.path.join(root, path)
     made = overlay.make(directory, spec, ignore=ignore)
+    clear = find_encrypted(root, path, made.content, decrypt) if decrypt is not None else None
     try:
         guard.check(root, directory, made.content, allow_remote=allow_remote)
-        with view(root, path, made) as folder:
+        with view(root, path, made, clear=clear) as folder:
             private = os.path.normpath(os.path.join(folder, *(".." for part in path.split("/") if part)))
             try:
                 return _run(folder, made, allow_remote, timeout)

@@ -63,7 +63,7 @@ def _one(
     try:
         return _substituted(document, variables, strict)
     except (SubstitutionError, YamlError) as error:
-        raise BuildError(f"post build failed for '{_title(load(document, strict=False))}': {_cause(error)}") from None
+        raise BuildError(f"post build failed for '{title(load(document, strict=False))}': {_cause(error)}") from None
 
 
 def _cause(error: SubstitutionError | YamlError) -> str:
@@ -87,13 +87,14 @@ def _substituted(document: str, variables: Mapping[str, str], strict: bool) -> s
 def _decrypted(document: str, decrypt: Callable[[Obj], Obj | None]) -> str:
     from pyflux.ui.yamlout import dump
 
-    if "sops" not in document:
+    if "sops:" not in document and "kind: Secret" not in document:
+        # a Secret may hold encrypted files, which base64 hides
         return document
     obj = load(document, strict=False)
     try:
         clear = decrypt(obj)
     except BuildError as error:
-        raise BuildError(f"decryption failed for '{_title(obj)}': {error.message}", hint=error.hint) from None
+        raise BuildError(f"decryption failed for '{title(obj)}': {error.message}", hint=error.hint) from None
     return document if clear is None else dump(clear)
 
 
@@ -102,7 +103,7 @@ def _opted_out(obj: Any) -> bool:
     return any((metadata.get(field) or {}).get(SUBSTITUTE) == DISABLED for field in ("labels", "annotations"))
 
 
-def _title(obj: Any) -> str:
+def title(obj: Any) -> str:
     """How kustomize names an object: Deployment.v1.apps/web."""
     if not isinstance(obj, dict):
         return "~"

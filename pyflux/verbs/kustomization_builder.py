@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.kinds import KUSTOMIZATION
 from pyflux.errors import KubeError, NotFound, PyfluxError
 from pyflux.render.build import build, is_kustomization, name_of, read_kustomization, source_key
 from pyflux.render.overlay import BuildError
+from pyflux.render.sops import Sops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyflux.env import Call, Env
     from pyflux.kube.client import Client
@@ -32,7 +31,7 @@ class Settings:
         self.recursive = call.bool("recursive")
         self.ignore_lines: Sequence[str] = call.strings("ignore-paths")
         self.local_sources: Mapping[str, str] = call.mapping("local-sources")
-        self.decrypt = _decryptor(env) if call.bool("decrypt") else None
+        self.sops = Sops(env.environ, timeout=self.timeout) if call.bool("decrypt") else None
 
 
 class Builder:
@@ -74,7 +73,7 @@ class Builder:
             variables=functools.cache(self._variables),
             strict=settings.strict,
             ignore_lines=settings.ignore_lines,
-            decrypt=settings.decrypt,
+            sops=settings.sops,
             timeout=settings.timeout,
         )
         if nested:
@@ -162,36 +161,3 @@ def _side_by_side(builders: list[Builder]) -> list[list[Obj]]:
         return [_with_nested(builder) for builder in builders]
     with ThreadPoolExecutor(max_workers=min(len(builders), (os.cpu_count() or 1) + 1)) as pool:
         return list(pool.map(_with_nested, builders))
-
-
-def _decryptor(env: Env) -> Callable[[Obj], Obj | None]:
-    """Decrypts with the `sops` program and the user's own keys; values are in no message."""
-
-    def decrypt(obj: Obj) -> Obj | None:
-        if not isinstance(obj.get("sops"), dict):
-            return None
-        name = "/".join(part for part in (str(obj.get("kind")), *name_of(obj)) if part)
-        argv = ["sops", "--decrypt", "--input-type", "json", "--output-type", "json", "/dev/stdin"]
-        try:
-            done = subprocess.run(
-                argv,
-                input=json.dumps(obj).encode(),
-                capture_output=True,
-                timeout=env.kube.timeout or None,
-                env=dict(env.environ),
-                check=False,
-            )
-        except FileNotFoundError:
-            raise BuildError(
-                f"cannot decrypt {name}: the program sops is not on PATH", hint="Install sops, or leave out --decrypt."
-            ) from None
-        except (OSError, subprocess.SubprocessError) as why:
-            raise BuildError(f"cannot decrypt {name}: sops failed: {type(why).__name__}") from None
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise BuildError(f"cannot decrypt {name}: {said[-1] if said else 'sops failed'}")
-        clear = json.loads(done.stdout)
-        clear.pop("sops", None)
-        return dict(clear)
-
-    return decrypt

@@ -19,7 +19,7 @@ MAX_BYTES = 64 << 20
 
 _FIELDS = (
     *("targetNamespace", "namePrefix", "nameSuffix", "patches", "components", "ignoreMissingComponents"),
-    *("images", "buildMetadata"),
+    *("images", "buildMetadata", "decryption"),
 )
 _MAX_DIGESTED = 16 << 20
 

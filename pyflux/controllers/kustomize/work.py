@@ -29,6 +29,7 @@ from pyflux.controllers.queue import Key
 from pyflux.errors import KubeError, PyfluxError
 from pyflux.render import kustomize, manifests
 from pyflux.render.overlay import BuildError
+from pyflux.render.sops import opted_out
 from pyflux.ui.yamlin import YamlError
 
 if TYPE_CHECKING:
@@ -148,23 +149,33 @@ class Work:
 
     def _build(self, root: str, path: str) -> str:
         try:
-            text = self._kustomize(root, path)
-            values = variables.load(self._client, self._obj)
             with decrypt.decryptor(self._client, self._obj) as decryptor:
+                text = self._kustomize(root, path, decryptor)
+                values = variables.load(self._client, self._obj)
                 return manifests.post_build(
-                    text, variables=values, strict=self._tools.options.strict_substitution, decrypt=decryptor
+                    text,
+                    variables=values,
+                    strict=self._tools.options.strict_substitution,
+                    decrypt=decryptor.object if decryptor is not None else None,
                 )
         except (BuildError, YamlError) as error:
             hint = f" ({error.hint})" if error.hint else ""
             raise Failed(BUILD_FAILED, f"{error.message}{hint}") from None
 
-    def _kustomize(self, root: str, path: str) -> str:
+    def _kustomize(self, root: str, path: str, decryptor: decrypt.Decryptor | None) -> str:
         remote = self._tools.options.allow_remote_bases
         name = buildcache.key(self._artifact, root, path, self._spec)
         text = None if remote else self._tools.cache.get(name)
         if text is None:
-            text = kustomize.build(root, path, self._spec, allow_remote=remote, timeout=self._timeout)
-            if not remote:
+            text = kustomize.build(
+                root,
+                path,
+                self._spec,
+                allow_remote=remote,
+                decrypt=decryptor.file if decryptor is not None else None,
+                timeout=self._timeout,
+            )
+            if not remote and not (decryptor is not None and decryptor.decrypted_files):
                 self._tools.cache.put(name, text)
         return text
 
@@ -185,7 +196,7 @@ class Work:
         metadata, common = self._obj["metadata"], self._spec.get("commonMetadata") or {}
         for obj in objects:
             normalize(obj)
-            if decrypt.is_encrypted_secret(obj) and not decrypt.opted_out(obj):
+            if decrypt.is_encrypted_secret(obj) and not opted_out(obj):
                 raise Failed(
                     RECONCILIATION_FAILED,
                     f"{id_of(obj).subject} is SOPS encrypted, "
