@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from pyflux.env import Env
 
 
+def _execute(ctx: Any) -> None:
+    env, found = ctx.obj
+    main.execute(env, found)
+
+
 class RowCommand(TyperCommand):
     """A command that is a row: its words were read by pflag, its function is called by name."""
 
@@ -27,8 +32,7 @@ class RowCommand(TyperCommand):
         return args
 
     def invoke(self, ctx: Any) -> Any:
-        env, found = ctx.obj
-        main.execute(env, found)
+        _execute(ctx)
 
 
 class RowGroup(TyperGroup):
@@ -48,6 +52,10 @@ class RowGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx._protected_args, ctx.args = args[:1], args[1:]
         return args[1:]
+
+    def invoke(self, ctx: Any) -> Any:
+        # a group named last does something itself: `delete ks/app`
+        return super().invoke(ctx) if ctx._protected_args else _execute(ctx)
 
 
 def build(row: Command) -> TyperCommand | TyperGroup:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pyflux.catalog import kinds
 from pyflux.cli.model import Command, Flag
+from pyflux.env import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pyflux.catalog.kinds import Kind
-    from pyflux.env import Call, Env
+    from pyflux.env import Env
     from pyflux.verbs.targets import Target
 
 MANY_FLAGS = (
@@ -108,12 +109,26 @@ def _name(row: Command) -> str:
 
 
 def generic(env: Env, call: Call) -> None:
-    """`VERB KIND/NAME …` for the verb in `call.path`; help where no object is named."""
+    """`VERB KIND/NAME …` and `VERB KIND,KIND [name …]` for the verb in `call.path`; help where neither is given."""
     from pyflux.cli.main import resolve
     from pyflux.cli.pflag import HelpWanted
-    from pyflux.verbs.targets import named
+    from pyflux.verbs import targets
 
-    if not any("/" in word for word in call.args):
-        raise HelpWanted
-    run_named: Callable[[Env, Call, list[Target]], None] = resolve(f"pyflux.verbs.{call.path[0]}:run_named")  # type: ignore[assignment]
-    run_named(env, call, [named(word) for word in call.args])
+    verb = call.path[0]
+    first = call.args[0] if call.args else ""
+    if any("/" in word for word in call.args):
+        wanted = [targets.named(word) for word in call.args]
+    else:
+        chosen = targets.kinds_named(first)
+        if not chosen:
+            raise HelpWanted
+        for kind in chosen:
+            targets.need(kind, verb)
+        if len(call.args) == 1:
+            several = f"pyflux.verbs.{verb}:run_kinds" if verb == "get" else "pyflux.verbs.each_kind:run"
+            run_kinds: Callable[[Env, Call, Sequence[Kind]], None] = resolve(several)  # type: ignore[assignment]
+            run_kinds(env, Call(call.path, [], call.values, call.changed), chosen)
+            return
+        wanted = [targets.Target(kind, name) for kind in chosen for name in call.args[1:]]
+    run_named: Callable[[Env, Call, list[Target]], None] = resolve(f"pyflux.verbs.{verb}:run_named")  # type: ignore[assignment]
+    run_named(env, call, wanted)

@@ -28,7 +28,7 @@ def run(env: Env, call: Call) -> None:
 def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
     """`delete KIND/NAME …`: objects of any kinds, one question each."""
     for target in wanted:
-        targets.need(target, "delete")
+        targets.need(target.kind, "delete")
     client = connect(env)
     for target in wanted:
         _delete(env, client, target.kind, target.name, silent=call.bool("silent"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyflux.catalog.kinds import Kind
     from pyflux.env import Env
     from pyflux.kube.client import Client
-    from pyflux.verbs.get import View
+    from pyflux.verbs.get_view import View
 
     Obj = dict[str, Any]
     Sections = Sequence[tuple[Kind, list[Obj]]]

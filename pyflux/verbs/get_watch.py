@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pyflux.catalog.kinds import Kind
     from pyflux.env import Env
     from pyflux.kube.client import Client
-    from pyflux.verbs.get import View
+    from pyflux.verbs.get_view import View
 
 
 def run(env: Env, client: Client, kind: Kind, name: str, view: View) -> None:

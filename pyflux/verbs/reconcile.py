@@ -60,7 +60,7 @@ def run(env: Env, call: Call) -> None:
 def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
     """`reconcile KIND/NAME …`: objects of any kinds."""
     for target in wanted:
-        targets.need(target, "reconcile")
+        targets.need(target.kind, "reconcile")
     if call.strings("contexts"):
         from pyflux.verbs.contexts import each
 

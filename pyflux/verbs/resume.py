@@ -59,7 +59,7 @@ def run(env: Env, call: Call) -> None:
 def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
     """`resume KIND/NAME …`: objects of any kinds. Ends with an error where one is not there or does not get ready."""
     for target in wanted:
-        targets.need(target, "resume")
+        targets.need(target.kind, "resume")
     if call.strings("contexts"):
         from pyflux.verbs.contexts import each
 

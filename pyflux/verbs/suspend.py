@@ -45,7 +45,7 @@ def run(env: Env, call: Call) -> None:
 def run_named(env: Env, call: Call, wanted: list[Target]) -> None:
     """`suspend KIND/NAME …`: objects of any kinds. Ends with an error where one of them is not there."""
     for target in wanted:
-        targets.need(target, "suspend")
+        targets.need(target.kind, "suspend")
     if call.strings("contexts"):
         from pyflux.verbs.contexts import each
 

@@ -34,18 +34,33 @@ def named(word: str) -> Target:
     first, slash, name = word.partition("/")
     kind = kinds.by_word(first)
     if kind is None or not slash or not name:
-        known = sorted({entry.short[0] if entry.short else entry.name.lower() for entry in kinds.KINDS})
         raise UsageError(
             f'"{word}" does not name a Flux object, expected KIND/NAME such as ks/{name or "app-sync"}',
-            hint=f"kinds: {', '.join(known)}",
+            hint=_known(),
         )
     return Target(kind, name)
 
 
-def need(target: Target, verb: str) -> None:
-    """Raises UsageError where the verb does nothing with the target's kind."""
-    if verb not in target.kind.verbs:
-        raise UsageError(f"{target.kind.name} objects cannot be {_PAST[verb]}")
+def kinds_named(word: str) -> list[Kind]:
+    """Reads KIND,KIND. Nothing where `word` is neither a kind nor a list. Raises UsageError for a bad list."""
+    found = []
+    for each in word.split(","):
+        kind = kinds.by_word(each)
+        if kind is not None:
+            found.append(kind)
+        elif "," in word:
+            raise UsageError(f'"{each}" is not a kind of Flux, expected kinds with commas such as ks,hr', hint=_known())
+    return list(dict.fromkeys(found))
+
+
+def _known() -> str:
+    return f"kinds: {', '.join(sorted(entry.short[0] if entry.short else entry.name.lower() for entry in kinds.KINDS))}"
+
+
+def need(kind: Kind, verb: str) -> None:
+    """Raises UsageError where the verb does nothing with the kind."""
+    if verb not in kind.verbs:
+        raise UsageError(f"{kind.name} objects cannot be {_PAST[verb]}")
 
 
 _SHOWN = 20

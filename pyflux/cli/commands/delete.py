@@ -18,7 +18,7 @@ COMMAND = Command(
     "delete",
     "Delete sources and resources",
     run="pyflux.cli.kinds:generic",
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND NAME ...]",
     long="Deletes the object from the cluster. Where Git still holds it, the next reconciliation brings it back.",
     example=(
         "# Delete a Kustomization and, where it prunes, all that it applied\npyflux delete kustomization podinfo\n"

@@ -21,7 +21,7 @@ COMMAND = Command(
     "Print resources as YAML",
     run="pyflux.cli.kinds:generic",
     hot=True,
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Prints what would have to be in Git to have the same objects: no status, nothing that the cluster added.",
     example=(
         "# A Kustomization\npyflux export kustomization app-sync > app-sync.yaml\n"

@@ -40,11 +40,12 @@ COMMAND = Command(
     "List resources and their status",
     run="pyflux.cli.kinds:generic",
     hot=True,
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Prints one line an object: what it is at, whether it is suspended, whether it is ready and why not.",
     example=(
         "# Every Flux object of the cluster\npyflux get all -A\n"
         "# Two objects of different kinds\npyflux get ks/app-sync hr/prometheus\n"
+        "# All Kustomizations and HelmReleases\npyflux get ks,hr -A\n"
         "# Everything that somebody suspended\npyflux get all -A --suspended\n"
         "# For programs\npyflux get kustomizations -A -o json"
     ),

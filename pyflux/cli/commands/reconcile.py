@@ -33,7 +33,7 @@ COMMAND = Command(
     "Reconcile sources and resources now",
     run="pyflux.cli.kinds:generic",
     hot=True,
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Asks the controller to look at an object without waiting for its interval, and reports what came of it.",
     example=(
         "# Fetch a Git repository now\npyflux reconcile source git flux-system\n"

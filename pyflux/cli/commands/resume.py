@@ -23,7 +23,7 @@ COMMAND = Command(
     "Resume suspended resources",
     run="pyflux.cli.kinds:generic",
     hot=True,
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="A single object that is named is waited for, unless --wait=false is given; several only with --wait.",
     example=(
         "# Resume a Kustomization\npyflux resume kustomization app-sync\n"

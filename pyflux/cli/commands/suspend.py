@@ -22,11 +22,12 @@ COMMAND = Command(
     "Suspend the reconciliation of resources",
     run="pyflux.cli.kinds:generic",
     hot=True,
-    usage="[KIND/NAME ...]",
+    usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="A suspended object is left as it is: changes in Git are not rolled out and drift is not repaired.",
     example=(
         "# Suspend a Kustomization\npyflux suspend kustomization app-sync\n"
         "# Suspend objects of different kinds\npyflux suspend ks/app-sync hr/prometheus\n"
+        "# Suspend all Kustomizations and HelmReleases of a namespace\npyflux suspend ks,hr --all -n apps\n"
         "# Suspend what a team owns, everywhere\npyflux suspend kustomization -A -l team=platform"
     ),
     flags=(Flag("all", "bool", "Suspend all objects of the kind in the namespace"), *MANY_FLAGS),

@@ -33,6 +33,11 @@ def test_get_has_a_context_column(api: Any, run: Any, make: Any, fleet: dict[str
     assert [row[1].strip() for row in rows] == ["NAME", "k", "k"]
     assert "a      \tkustomization/k" in run("get", "all", "--contexts", "a,b", environ=fleet).out
     assert "Cause" not in found.out
+    both = run("get", "ks,hr", "--contexts", "a,b", "--no-header", environ=fleet).out
+    assert [row.split("\t")[:2] for row in both.splitlines() if row] == [
+        [name, "kustomization/k"] for name in ("a", "b")
+    ]
+    assert run("get", "ks/k", "--contexts", "a,b", environ=fleet).out == found.out
     assert "CAUSE" in run("get", "ks", "--contexts", "a", "-o", "wide", environ=fleet).out
     listed = json.loads(run("get", "ks", "--contexts", "a,b", "-o", "json", environ=fleet).out)
     assert sorted(listed["contexts"]) == ["a", "b"]

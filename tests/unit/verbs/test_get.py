@@ -180,11 +180,120 @@ def test_objects_of_different_kinds_by_name(api: Any, run: Any, make: Any) -> No
     assert "does not name a Flux object, expected KIND/NAME such as ks/a" in run("get", "pod/a").err
 
 
+@pytest.fixture
+def two_kinds(api: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a"), make("Kustomization", "b", namespace="apps"), make("HelmRelease", "a"))
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_kinds_with_commas_get_a_table_each(run: Any) -> None:
+    found = run("get", "ks,hr")
+    assert (found.code, found.err) == (0, "")
+    first, second = found.out.strip().split("\n\n")
+    assert [row.split("\t")[0].strip() for row in first.splitlines()] == ["NAME", "kustomization/a"]
+    assert [row.split("\t")[0].strip() for row in second.splitlines()] == ["NAME", "helmrelease/a"]
+    everywhere = run("get", "HelmRelease,kustomizations,ks", "-A", "--no-header").out
+    assert [row.split("\t")[1].strip() for row in everywhere.splitlines() if row] == [
+        "helmrelease/a",
+        "kustomization/b",
+        "kustomization/a",
+    ]
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_names_hold_for_each_of_the_kinds(run: Any) -> None:
+    found = run("get", "ks,hr", "a", "-o", "name")
+    assert found.out == "kustomization.kustomize.toolkit.fluxcd.io/a\nhelmrelease.helm.toolkit.fluxcd.io/a\n"
+    missing = run("get", "ks,hr", "b", "-n", "apps")
+    assert missing.code == 1
+    assert "kustomization/b" in missing.out
+    assert missing.err == "✗ HelmRelease object 'b' not found in \"apps\" namespace\n"
+    neither = run("get", "ks,hr", "x")
+    assert neither.err.count("object 'x' not found") == 2
+    assert (neither.code, neither.out) == (1, "")
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_formats_of_several_kinds(run: Any) -> None:
+    listed = json.loads(run("get", "ks,hr", "-A", "-o", "json").out)
+    assert [(item["kind"], item["metadata"]["name"]) for item in listed["items"]] == [
+        ("Kustomization", "b"),
+        ("Kustomization", "a"),
+        ("HelmRelease", "a"),
+    ]
+    assert run("get", "ks,hr", "-o", "yaml").out.count("kind: HelmRelease") == 1
+    assert run("get", "ks,hr", "-o", "wide").out.count("CAUSE") == 2
+
+
+@pytest.mark.usefixtures("two_kinds")
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [
+        (["get", "ks,pods"], '"pods" is not a kind of Flux'),
+        (["get", "ks,"], '"" is not a kind of Flux'),
+        (["get", "ks,hr", "-w"], "expected a single resource type, but found Kustomization,HelmRelease"),
+        (["get", "ks", "a", "b", "-w"], "only one object can be watched"),
+        (["get", "alerts,receivers"], 'no Alert, Receiver objects found in "flux-system" namespace'),
+        (["get", "ks,hr", "-l", "x>1"], "unable to parse label selector"),
+        (["get", "ks,hr", "--status-selector", "ready"], "expected status selector"),
+        (["suspend", "ks,hr"], "kustomization and helmrelease names are required"),
+        (["delete", "ks,hr", "-s"], "kustomization and helmrelease names are required"),
+        (["reconcile", "ks,alerts", "--all"], "Alert objects cannot be reconciled"),
+    ],
+    ids=str,
+)
+def test_lists_of_kinds_that_are_refused(argv: list[str], error: str, run: Any) -> None:
+    found = run(*argv)
+    assert found.code == 1
+    assert found.err.startswith(f"✗ {error}")
+    assert found.out == ""
+
+
+def test_a_kind_that_is_refused_does_not_hide_the_other(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "a"))
+    api.refuse["/apis/helm"] = (403, "no")
+    found = run("get", "ks,hr")
+    assert (found.code, "kustomization/a" in found.out, found.err) == (1, True, "✗ no\n")
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_a_kind_in_the_words_of_kubectl_is_enough(run: Any) -> None:
+    assert run("get", "helmreleases.helm.toolkit.fluxcd.io").out == run("get", "hr").out
+    assert run("get", "Kustomization", "a").out == run("get", "ks", "a").out
+    assert run("get", "gitrepo").err == '✗ no GitRepository objects found in "flux-system" namespace\n'
+
+
+def test_several_names_of_a_kind(api: Any, run: Any, make: Any) -> None:
+    api.add(*(make("Kustomization", name) for name in "abc"))
+    found = run("get", "ks", "c", "a", "nope", "c", "--no-header")
+    assert [row.split("\t")[0].strip() for row in found.out.splitlines()] == ["c", "a"]
+    assert (found.code, found.err) == (1, "✗ Kustomization object 'nope' not found in \"flux-system\" namespace\n")
+    assert run("get", "ks/c", "ks/a", "--no-header").out == run("get", "ks", "c", "a", "--no-header").out
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_verbs_go_through_the_kinds(api: Any, run: Any) -> None:
+    found = run("suspend", "ks,hr", "--all")
+    assert found.code == 0
+    assert found.err.count("suspended") == 2
+    assert all(api.find(kind, "a")["spec"]["suspend"] for kind in ("Kustomization", "HelmRelease"))
+    exported = run("export", "ks,hr", "--all").out
+    assert exported.count("---") == 2
+    assert run("export", "ks,hr", "a").out == exported
+    partly = run("resume", "hr,receivers,ks", "--all", "--wait=false")
+    assert "no Receiver objects found" in partly.err
+    assert partly.err.count("resumed") == 2
+    lacking = run("suspend", "receivers,ks", "--all")
+    assert (lacking.code, lacking.err.splitlines()[0]) == (1, "✗ Receiver: no objects found")
+    assert "kustomization suspended" in lacking.err
+    assert run("delete", "ks,hr", "a", "-s").code == 0
+
+
 def test_a_group_without_a_kind_shows_its_help(run: Any) -> None:
     for argv in (["get"], ["get", "nonsense"], ["get", "sources"]):
         found = run(*argv)
         assert found.code == 0
-        assert "Usage: pyflux get" in found.out
+        assert "Usage:\n  pyflux get" in found.out
         assert "git" in found.out or "kustomizations" in found.out
 
 
