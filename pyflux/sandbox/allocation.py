@@ -6,11 +6,15 @@ import random
 from typing import TYPE_CHECKING
 
 from pyflux.sandbox.status import Obj, Qualified, invalid, invalid_value
+from pyflux.sandbox.validation import services
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
 
 PREFIX = "10.96."
+RANGES = (PREFIX, "10.0.0.")
+"""Where cluster addresses may lie: those that are given out, and what other clusters give out by default."""
+LOWEST, HIGHEST = 30000, 32767
 _KIND = Qualified("", "Service")
 
 
@@ -35,7 +39,7 @@ def _address(used: set[str]) -> str:
 
 def _port(used: set[int]) -> int:
     while True:
-        found = random.randint(30000, 32767)  # noqa: S311 - not a secret
+        found = random.randint(LOWEST, HIGHEST)  # noqa: S311 - not a secret
         if found not in used:
             used.add(found)
             return found
@@ -57,9 +61,8 @@ def allocate_service(engine: Engine, obj: Obj, old: Obj | None) -> None:
     wanted = spec.get("clusterIP") or ""
     if not wanted:
         wanted = spec["clusterIP"] = _address(addresses)
-    elif wanted != "None" and wanted in addresses:
-        text = "failed to allocate IP " + wanted + ": provided IP is already allocated"
-        raise invalid(_KIND, obj["metadata"]["name"], [invalid_value("spec.clusterIPs", [wanted], text)])
+    elif wanted != "None" and old is None:
+        _check_address(obj, wanted, addresses)
     spec.setdefault("clusterIPs", [wanted])
     family = "IPv6" if ":" in wanted else "IPv4"
     spec.setdefault("ipFamilies", [family])
@@ -67,10 +70,42 @@ def allocate_service(engine: Engine, obj: Obj, old: Obj | None) -> None:
     spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless_without_selector else "SingleStack")
     if headless_without_selector and spec["ipFamilies"] == ["IPv4"]:
         spec["ipFamilies"] = ["IPv4", "IPv6"]
-    if kind in ("NodePort", "LoadBalancer") and spec.get("allocateLoadBalancerNodePorts", True):
-        for port in spec.get("ports") or []:
-            if not port.get("nodePort"):
-                port["nodePort"] = _port(ports)
+    if kind in ("NodePort", "LoadBalancer"):
+        _node_ports(obj, old, ports)
+    if kind == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
+        if not spec.get("healthCheckNodePort"):
+            spec["healthCheckNodePort"] = _port(ports)
+
+
+def _check_address(obj: Obj, wanted: str, used: set[str]) -> None:
+    why = ""
+    if not any(wanted.startswith(network) for network in RANGES):
+        why = "the provided network does not match the current range"
+    elif wanted in used:
+        why = "provided IP is already allocated"
+    if why:
+        text = f"failed to allocate IP {wanted}: {why}"
+        raise invalid(_KIND, obj["metadata"]["name"], [invalid_value("spec.clusterIPs", [wanted], text)])
+
+
+def _node_ports(obj: Obj, old: Obj | None, used: set[int]) -> None:
+    spec = obj["spec"]
+    automatic = spec["type"] == "NodePort" or spec.get("allocateLoadBalancerNodePorts", True)
+    for i, port in enumerate(spec.get("ports") or []):
+        wanted = port.get("nodePort")
+        if not wanted:
+            if automatic:
+                port["nodePort"] = _port(used)
+            continue
+        why = ""
+        if not LOWEST <= wanted <= HIGHEST:
+            why = f"provided port is not in the valid range. The range of valid ports is {LOWEST}-{HIGHEST}"
+        elif wanted in used:
+            why = "provided port is already allocated"
+        if why:
+            cause = invalid_value(f"spec.ports[{i}].nodePort", wanted, why)
+            raise invalid(_KIND, obj["metadata"]["name"], [cause])
+        used.add(wanted)
 
 
 def keep_service(engine: Engine, obj: Obj, old: Obj) -> None:
@@ -91,10 +126,24 @@ def keep_service(engine: Engine, obj: Obj, old: Obj) -> None:
             if not port.get("nodePort") and have:
                 port["nodePort"] = have
     elif before["type"] in ("NodePort", "LoadBalancer"):
-        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
-            spec.pop("externalTrafficPolicy", None)
+        if not spec.get("externalIPs"):
+            _drop(spec, before, "externalTrafficPolicy")
         known_ports = {p.get("nodePort") for p in before.get("ports") or []}
         for port in spec.get("ports") or []:
             if port.get("nodePort") in known_ports:
                 port.pop("nodePort", None)
-    allocate_service(engine, obj, old)
+    if spec["type"] != "LoadBalancer":
+        for key in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            _drop(spec, before, key)
+    if spec["type"] != "LoadBalancer" or spec.get("externalTrafficPolicy") != "Local":
+        _drop(spec, before, "healthCheckNodePort")
+    elif not spec.get("healthCheckNodePort") and before.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = before["healthCheckNodePort"]
+    if not services.service(obj):
+        allocate_service(engine, obj, old)
+
+
+def _drop(spec: Obj, before: Obj, key: str) -> None:
+    """A field that the new type does not have goes, unless it was set anew."""
+    if spec.get(key) == before.get(key):
+        spec.pop(key, None)

@@ -186,6 +186,32 @@ def _node_status(obj: Obj) -> str:
     return "Unknown"
 
 
+def _metrics(obj: Obj) -> str:
+    """Current and wanted value of the first two metrics of an autoscaler."""
+    wanted = get(obj, "spec", "metrics") or []
+    found = get(obj, "status", "currentMetrics") or []
+    shown = []
+    for i, metric in enumerate(wanted[:2]):
+        kind = metric.get("type", "")
+        key = kind[:1].lower() + kind[1:]
+        source = metric.get(key) or {}
+        target = source.get("target") or {}
+        current = get(found[i], key, "current") or {} if i < len(found) else {}
+        name = f"{source.get('name')}: " if kind in ("Resource", "ContainerResource") else ""
+        field = next((f for f in ("averageUtilization", "averageValue", "value") if target.get(f) is not None), "value")
+        unit = "%" if field == "averageUtilization" else ""
+        have = current.get(field)
+        tail = " (avg)" if field == "averageValue" and kind in ("Object", "External") else ""
+        shown.append(f"{name}{'<unknown>' if have is None else f'{have}{unit}'}/{target.get(field)}{unit}{tail}")
+    text = ", ".join(shown) or "<none>"
+    return f"{text} + {len(wanted) - 2} more..." if len(wanted) > 2 else text
+
+
+def _scaled(obj: Obj) -> str:
+    target = get(obj, "spec", "scaleTargetRef") or {}
+    return f"{target.get('kind')}/{target.get('name')}"
+
+
 def _text(value: Any, default: str) -> str:
     return default if value is None else str(value)
 
@@ -237,6 +263,9 @@ COLUMNS: dict[str, list[Column]] = {
                         Column("Selector", lambda o: _selector(get(o, "spec", "selector")), priority=1)],
     "apps/controllerrevisions": [NAME, Column("Controller", lambda o: next((f"{r['kind'].lower()}.{r['apiVersion'].split('/')[0]}/{r['name']}" for r in get(o, "metadata", "ownerReferences") or [] if r.get("controller")), "<none>")),
                                  Column("Revision", _count("revision"), type="integer"), AGE],
+    "autoscaling/horizontalpodautoscalers": [NAME, Column("Reference", _scaled), Column("Targets", _metrics),
+                                             Column("MinPods", lambda o: _text(get(o, "spec", "minReplicas"), "<unset>")),
+                                             Column("MaxPods", _count("spec", "maxReplicas")), Column("Replicas", _count("status", "currentReplicas")), AGE],
     "batch/jobs": [NAME, Column("Status", _job_status), Column("Completions", _job_done), Column("Duration", _job_duration), AGE,
                    *_containers(*_POD), Column("Selector", lambda o: _selector(get(o, "spec", "selector")), priority=1)],
     "batch/cronjobs": [NAME, Column("Schedule", _path("spec", "schedule")), Column("Timezone", _path("spec", "timeZone")),

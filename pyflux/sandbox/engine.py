@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from pyflux.sandbox import deleting, objectmeta, strategy
+from pyflux.sandbox import deleting, objectmeta, strategy, validation
 from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
 from pyflux.sandbox.options import Options
@@ -124,6 +124,7 @@ class Engine:
         causes += strategy.validate(self, kind, obj)
         if causes:
             raise invalid(kind.qualified_kind, meta.get("name", ""), causes)
+        options.warnings += [*pod_warnings(kind, obj), *validation.warnings(kind, obj)]
         if self.store.get(kind.resource, namespace, meta["name"]) is not None:
             error = already_exists(kind.qualified, meta["name"])
             if generated:
@@ -131,7 +132,6 @@ class Engine:
                     "already exists", "already exists, the server was not able to generate a unique name for the object"
                 )
             raise error
-        options.warnings += pod_warnings(kind, obj)
         strategy.allocate(self, kind, obj)
         return self.store_object(kind, None, obj, options)
 

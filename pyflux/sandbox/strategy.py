@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 NAMESPACES = "/namespaces"
+_CHANGES_FIRST = ("apps/daemonsets", "/services")
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
 
 
@@ -99,13 +100,16 @@ def _prepare_job(obj: Obj) -> None:
     spec, meta = obj["spec"], obj["metadata"]
     if spec.get("manualSelector"):
         return
+    # A Job without labels of its own shares those of its template, also what is added to them here.
+    given = (spec["template"].get("metadata") or {}).get("labels")
+    shared = not meta.get("labels") or meta["labels"] == given
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     name, uid = meta.get("name", ""), meta["uid"]
     labels |= {"controller-uid": uid, "job-name": name, "batch.kubernetes.io/controller-uid": uid,
                "batch.kubernetes.io/job-name": name}  # fmt: skip
     selector = spec.setdefault("selector", {}).setdefault("matchLabels", {})
     selector["batch.kubernetes.io/controller-uid"] = uid
-    if not meta.get("labels"):
+    if shared:
         meta["labels"] = dict(labels)
 
 
@@ -250,10 +254,12 @@ def validate_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource:
         return found
     if kind.resource == DEFINITIONS:
         return crds.validate_definition_update(obj, old)
+    if subresource == "status":
+        return validation.validate_status(kind, obj)
     if subresource not in ("", "scale"):
         return []
     changes, found_errors = validation.validate_update(kind, obj, old), validation.validate(kind, obj)
-    return changes + found_errors if kind.resource == "apps/daemonsets" else found_errors + changes
+    return changes + found_errors if kind.resource in _CHANGES_FIRST else found_errors + changes
 
 
 def holds(kind: Kind, obj: Obj) -> bool:

@@ -82,7 +82,8 @@ def job_spec(spec: Obj) -> None:
     spec.setdefault("podReplacementPolicy", policy)
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or []:
         for pattern in rule.get("onPodConditions") or []:
-            pattern.setdefault("status", "True")
+            if not pattern.get("status"):
+                pattern["status"] = "True"
 
 
 def job(obj: Obj) -> None:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
 
-from pyflux.sandbox.objectmeta import subdomain_errors, validate_labels
+from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import (
     Cause,
     Obj,
-    duplicate,
     forbidden_field,
     invalid_value,
     not_supported,
     required,
     too_long,
 )
-from pyflux.sandbox.validation.pods import PORT_RULE
-from pyflux.sandbox.validation.workloads import selector
 
 _KEY = re.compile(r"^[-._a-zA-Z0-9]+\Z")
 _KEY_RULE = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
     "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
-_PROTOCOLS = ["SCTP", "TCP", "UDP"]
 LIMIT = 1024 * 1024
 _CLAIM_FIXED = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
@@ -116,97 +111,6 @@ def secret_update(obj: Obj, old: Obj) -> list[Cause]:
     return out + _immutable(obj, old, ("data",))
 
 
-def service(obj: Obj) -> list[Cause]:
-    """Errors of a Service."""
-    spec = obj.get("spec") or {}
-    out: list[Cause] = []
-    kind = spec.get("type")
-    ports = spec.get("ports") or []
-    headless = spec.get("clusterIP") == "None"
-    if not ports and kind != "ExternalName" and not headless:
-        out.append(required("spec.ports"))
-    kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
-    seen_names: set[str] = set()
-    seen: set[tuple[str, int]] = set()
-    for i, port in enumerate(ports):
-        out += _service_port(port, f"spec.ports[{i}]", len(ports) > 1, seen_names)
-        mark = (port.get("protocol", ""), port.get("port", 0))
-        if mark in seen:
-            shown = {
-                "Name": "",
-                "Protocol": mark[0],
-                "AppProtocol": None,
-                "Port": mark[1],
-                "TargetPort": 0,
-                "NodePort": 0,
-            }
-            out.append(duplicate(f"spec.ports[{i}]", shown))
-        seen.add(mark)
-    address = spec.get("clusterIP")
-    if address and address != "None" and kind != "ExternalName" and not is_address(address):
-        text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        out.append(invalid_value("spec.clusterIPs[0]", address, text))
-    if kind not in kinds:
-        out.append(not_supported("spec.type", kind, kinds))
-    out += validate_labels(spec.get("selector") or {}, "spec.selector")
-    if kind == "ExternalName":
-        name = spec.get("externalName", "")
-        if not name:
-            out.append(required("spec.externalName"))
-        else:
-            out += [invalid_value("spec.externalName", name, e) for e in subdomain_errors(name.rstrip("."))]
-    if spec.get("sessionAffinity") not in ("ClientIP", "None"):
-        out.append(not_supported("spec.sessionAffinity", spec.get("sessionAffinity"), ["ClientIP", "None"]))
-    return out
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _service_port(port: Obj, path: str, named: bool, seen: set[str]) -> list[Cause]:
-    out: list[Cause] = []
-    name = port.get("name", "")
-    if named and not name:
-        out.append(required(f"{path}.name"))
-    elif name:
-        from pyflux.sandbox.objectmeta import label_errors
-
-        out += [invalid_value(f"{path}.name", name, e) for e in label_errors(name)]
-        if name in seen:
-            out.append(duplicate(f"{path}.name", name))
-        seen.add(name)
-    number = port.get("port", 0)
-    if not 0 < number < 65536:
-        out.append(invalid_value(f"{path}.port", number, PORT_RULE))
-    if port.get("protocol") not in _PROTOCOLS:
-        out.append(not_supported(f"{path}.protocol", port.get("protocol"), _PROTOCOLS))
-    target = port.get("targetPort")
-    if isinstance(target, int) and not 0 < target < 65536:
-        out.append(invalid_value(f"{path}.targetPort", target, PORT_RULE))
-    return out
-
-
-def service_update(obj: Obj, old: Obj) -> list[Cause]:
-    """A Service's cluster address never changes."""
-    new, before = obj["spec"], old["spec"]
-    out: list[Cause] = []
-    if new["type"] == "ExternalName" or before["type"] == "ExternalName":
-        return out
-    a, b = new.get("clusterIPs") or [], before.get("clusterIPs") or []
-    if b and new.get("clusterIP") != before.get("clusterIP"):
-        wanted = [new.get("clusterIP")]
-        out.append(invalid_value("spec.clusterIPs[0]", wanted if a == b else a, "may not change once set"))
-    elif b and a[:1] != b[:1]:
-        out.append(invalid_value("spec.clusterIPs[0]", a, "may not change once set"))
-    return out
-
-
 def claim(obj: Obj) -> list[Cause]:
     """Errors of a PersistentVolumeClaim."""
     spec = obj.get("spec") or {}
@@ -218,6 +122,9 @@ def claim(obj: Obj) -> list[Cause]:
     out += [not_supported("spec.accessModes", m, known) for m in modes if m not in known]
     if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
         out.append(required("spec.resources[storage]"))
+    elif quantity_value(spec["resources"]["requests"]["storage"]) <= 0:
+        value = spec["resources"]["requests"]["storage"]
+        out.append(invalid_value("spec.resources[storage]", value, "must be greater than zero"))
     return out
 
 
@@ -249,66 +156,4 @@ def storage_class_update(obj: Obj, old: Obj) -> list[Cause]:
     for key in ("reclaimPolicy", "volumeBindingMode"):
         if obj.get(key) != old.get(key):
             out.append(invalid_value(key, obj.get(key), "field is immutable"))
-    return out
-
-
-def ingress(obj: Obj) -> list[Cause]:
-    """Errors of an Ingress."""
-    spec = obj.get("spec") or {}
-    out: list[Cause] = []
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        out.append(invalid_value("spec", None, "either `defaultBackend` or `rules` must be specified"))
-    for i, rule in enumerate(spec.get("rules") or []):
-        paths = (rule.get("http") or {}).get("paths")
-        if "http" in rule and not paths:
-            out.append(required(f"spec.rules[{i}].http.paths"))
-        for j, path in enumerate(paths or []):
-            out += _ingress_path(path, f"spec.rules[{i}].http.paths[{j}]")
-    if spec.get("defaultBackend"):
-        out += _backend(spec["defaultBackend"], "spec.defaultBackend")
-    return out
-
-
-def _ingress_path(path: Obj, where: str) -> list[Cause]:
-    out: list[Cause] = []
-    kinds = ["Exact", "ImplementationSpecific", "Prefix"]
-    kind = path.get("pathType")
-    if kind is None:
-        return [
-            required(f"{where}.pathType", "pathType must be specified"),
-            *_backend(path.get("backend") or {}, f"{where}.backend"),
-        ]
-    text = path.get("path", "")
-    if kind in ("Exact", "Prefix"):
-        if not text.startswith("/"):
-            out.append(invalid_value(f"{where}.path", text, "must be an absolute path"))
-    elif kind == "ImplementationSpecific":
-        if text and not text.startswith("/"):
-            out.append(invalid_value(f"{where}.path", text, "must be an absolute path"))
-    else:
-        out.append(not_supported(f"{where}.pathType", kind, kinds))
-    return out + _backend(path.get("backend") or {}, f"{where}.backend")
-
-
-def _backend(backend: Obj, where: str) -> list[Cause]:
-    target = backend.get("service")
-    if target is None and backend.get("resource") is None:
-        return [invalid_value(where, "", "resource or service backend is required")]
-    out: list[Cause] = []
-    if target is not None:
-        if not target.get("name"):
-            out.append(required(f"{where}.service.name"))
-        port = target.get("port") or {}
-        if not port.get("name") and not port.get("number"):
-            out.append(required(f"{where}.service.port", "port name or number is required"))
-    return out
-
-
-def network_policy(obj: Obj) -> list[Cause]:
-    """Errors of a NetworkPolicy."""
-    spec = obj.get("spec") or {}
-    out = selector(spec.get("podSelector"), "spec.podSelector")
-    for i, kind in enumerate(spec.get("policyTypes") or []):
-        if kind not in ("Ingress", "Egress"):
-            out.append(not_supported(f"spec.policyTypes[{i}]", kind, ["Ingress", "Egress"]))
     return out

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pyflux.sandbox.objectmeta import label_errors, subdomain_errors, validate_labels
-from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import Cause, Obj, duplicate, forbidden_field, invalid_value, not_supported, required
+from pyflux.sandbox.validation.quotas import container_resources
 
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _POLICIES = ["Always", "IfNotPresent", "Never"]
@@ -118,7 +118,7 @@ def _container(item: Obj, path: str, names: set[str], volumes: set[str], out: li
             out.append(required(f"{where}.mountPath"))
     if item.get("imagePullPolicy") not in _POLICIES:
         out.append(not_supported(f"{path}.imagePullPolicy", item.get("imagePullPolicy"), _POLICIES))
-    _resources(item.get("resources") or {}, f"{path}.resources", out)
+    out += container_resources(item.get("resources") or {}, f"{path}.resources")
 
 
 def _ports(ports: list[Obj], path: str, out: list[Cause]) -> None:
@@ -138,15 +138,3 @@ def _ports(ports: list[Obj], path: str, out: list[Cause]) -> None:
             seen.add(name)
             if len(name) > 15:
                 out.append(invalid_value(f"{path}[{i}].name", name, "must be no more than 15 characters"))
-
-
-def _resources(resources: Obj, path: str, out: list[Cause]) -> None:
-    limits = resources.get("limits") or {}
-    for kind in ("limits", "requests"):
-        for key, value in (resources.get(kind) or {}).items():
-            if quantity_value(value) < 0:
-                out.append(invalid_value(f"{path}.{kind}[{key}]", value, "must be greater than or equal to 0"))
-    for key, value in (resources.get("requests") or {}).items():
-        if key in limits and quantity_value(value) > quantity_value(limits[key]):
-            text = f"must be less than or equal to {key} limit of {limits[key]}"
-            out.append(invalid_value(f"{path}.requests", value, text))
