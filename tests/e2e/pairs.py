@@ -21,7 +21,7 @@ from pyflux.kube import connect
 from pyflux.kube.client import Client
 from tests.real.cluster import RealCluster
 from tests.real.githttp import GitHTTPServer
-from tests.real.processes import Server, free_port, stop_all, temporary_folder
+from tests.real.processes import Server, binary, free_port, stop_all, temporary_folder
 
 Obj = dict[str, Any]
 
@@ -105,7 +105,8 @@ class Pair:
 def environment(home: Path, kubeconfig: Path) -> dict[str, str]:
     """A user's environment with nothing of this machine's user in it."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        # the real sops is among the programs built for the tests
+        "PATH": f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{binary('sops').parent}",
         "HOME": str(home),
         "KUBECONFIG": str(kubeconfig),
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
