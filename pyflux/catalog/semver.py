@@ -6,11 +6,11 @@ Standard library only. A version may lack its minor and patch numbers and may st
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import total_ordering
 
 _PARTS = r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?"
 _VERSION = re.compile(_PARTS + r"\Z")
+_NUMBER = r"(0|[1-9]\d*)"
+_STRICT = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?\Z")
 _BOUND = re.compile(
     r"\s*(=>|=<|<=|>=|!=|~>|[=<>~^])?\s*v?([0-9]+|[xX*])(?:\.([0-9]+|[xX*]))?(?:\.([0-9]+|[xX*]))?"
     r"(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?\s*\Z"
@@ -19,25 +19,40 @@ _HYPHEN = re.compile(r"\s*(\S+)\s+-\s+(\S+)\s*\Z")
 _SPLIT = re.compile(r"\s*(?:=>|=<|<=|>=|!=|~>|[=<>~^])?\s*[^\s,=<>!~^]+")
 
 
-@total_ordering
-@dataclass(frozen=True, eq=False)
 class Version:
     """One version. Build metadata takes no part in comparisons."""
 
-    major: int
-    minor: int
-    patch: int
-    pre: str = ""
-    build: str = ""
+    __slots__ = ("build", "major", "minor", "patch", "pre")
+
+    def __init__(self, major: int, minor: int, patch: int, pre: str = "", build: str = "") -> None:
+        self.major = major
+        self.minor = minor
+        self.patch = patch
+        self.pre = pre
+        self.build = build
 
     @classmethod
-    def parse(cls, text: str) -> Version | None:
-        """The version that `text` is; None when it is none."""
-        found = _VERSION.match(text)
+    def parse(cls, text: str, *, strict: bool = False) -> Version | None:
+        """The version that `text` is; None when it is none.
+
+        `strict` wants all three numbers, and none with a zero before it, as the versions of releases are.
+        """
+        found = (_STRICT if strict else _VERSION).match(text)
         if found is None:
             return None
         major, minor, patch, pre, build = found.groups()
         return cls(int(major), int(minor or 0), int(patch or 0), pre or "", build or "")
+
+    @property
+    def core(self) -> tuple[int, int, int]:
+        return self.major, self.minor, self.patch
+
+    def __str__(self) -> str:
+        text = ".".join(map(str, self.core))
+        return text + (f"-{self.pre}" if self.pre else "") + (f"+{self.build}" if self.build else "")
+
+    def __repr__(self) -> str:
+        return f"Version({str(self)!r})"
 
     def _key(self) -> tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]:
         identifiers = tuple(
@@ -51,16 +66,28 @@ class Version:
     def __lt__(self, other: Version) -> bool:
         return self._key() < other._key()
 
+    def __le__(self, other: Version) -> bool:
+        return self._key() <= other._key()
+
+    def __gt__(self, other: Version) -> bool:
+        return self._key() > other._key()
+
+    def __ge__(self, other: Version) -> bool:
+        return self._key() >= other._key()
+
     def __hash__(self) -> int:
         return hash(self._key())
 
 
-@dataclass(frozen=True)
 class _Bound:
-    operator: str
-    version: Version
-    wild: int
-    """How many of major, minor, patch were given as numbers."""
+    """An operator and a version; `wild` says how many of major, minor, patch were given as numbers."""
+
+    __slots__ = ("operator", "version", "wild")
+
+    def __init__(self, operator: str, version: Version, wild: int) -> None:
+        self.operator = operator
+        self.version = version
+        self.wild = wild
 
     def allows(self, version: Version) -> bool:
         if version.pre and not self.version.pre:
@@ -108,11 +135,13 @@ class _Bound:
         return version.minor == 0 and version.patch == base.patch
 
 
-@dataclass(frozen=True)
 class Constraint:
     """Alternatives (||) of bounds that must all hold."""
 
-    alternatives: tuple[tuple[_Bound, ...], ...]
+    __slots__ = ("alternatives",)
+
+    def __init__(self, alternatives: tuple[tuple[_Bound, ...], ...]) -> None:
+        self.alternatives = alternatives
 
     @classmethod
     def parse(cls, text: str) -> Constraint:

@@ -59,18 +59,7 @@ class Line:
         self.flags_ended = "--" in words
         if not self.flags_ended:
             self._find_flag(words)
-        flags, rest = self.found.flags, words
-        while rest:
-            word = rest.pop(0)
-            if word == "--":
-                self.args += rest
-                break
-            if word.startswith("--"):
-                flags.long(word, rest)
-            elif word.startswith("-") and len(word) > 1:
-                flags.short(word, rest)
-            else:
-                self.args.append(word)
+        self.args = pflag.read_words(self.found.flags, words)
 
     def _find_flag(self, words: list[str]) -> None:
         flags, typed = self.found.flags, self.typed

@@ -217,20 +217,26 @@ def next_word(flags: Flags, words: list[str]) -> int:
     return -1
 
 
-def parse_words(flags: Flags, words: list[str]) -> list[str]:
-    """Reads every flag of `words` into `flags`; returns the arguments. Raises UsageError, HelpWanted."""
-    rest, args = list(words), []
+def read_words(flags: Flags, words: list[str]) -> list[str]:
+    """Reads every flag of `words` into `flags`; returns the arguments. Raises UsageError."""
+    rest = list(words)
+    args: list[str] = []
     while rest:
         word = rest.pop(0)
         if word == "--":
-            args += rest
-            break
+            return args + rest
         if word.startswith("--"):
             flags.long(word, rest)
         elif word.startswith("-") and len(word) > 1:
             flags.short(word, rest)
         else:
             args.append(word)
+    return args
+
+
+def parse_words(flags: Flags, words: list[str]) -> list[str]:
+    """The same, but raises HelpWanted where that is asked for."""
+    args = read_words(flags, words)
     if flags.help:
         raise HelpWanted
     return args

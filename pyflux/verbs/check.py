@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pyflux.catalog.semver import Version
 from pyflux.env import Call, Env
 from pyflux.errors import ConfigError, KubeError, PyfluxError, SilentExit
 from pyflux.kube import connect
 from pyflux.kube.client import Client
 from pyflux.kube.installation import CRDS, PART_OF_FLUX, find_installation
-from pyflux.verbs import semver
 from pyflux.verbs.components import DEPLOYMENTS, assess
 
 OLDEST_KUBERNETES = (1, 33, 0)
@@ -50,7 +50,7 @@ def check_kubernetes(env: Env, client: Client) -> bool:
     except KubeError as error:
         env.log.failure(f"Kubernetes API call failed: {error.message}")
         return False
-    version = semver.parse(text)
+    version = Version.parse(text, strict=True)
     if version is None:
         env.log.failure("Kubernetes version can't be determined")
         return False

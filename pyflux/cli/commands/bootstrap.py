@@ -1,49 +1,16 @@
 """`pyflux bootstrap`."""
 
+from __future__ import annotations
+
+from pyflux.cli.commands.install_flags import INSTALL
 from pyflux.cli.model import Command, Flag
 
 _SHARED = (
-    Flag("version", "string", "Release to install, as vX.Y.Z or latest; downloads its manifests", short="v"),
-    Flag(
-        "components",
-        "strings",
-        "Components to install",
-        default="[source-controller,kustomize-controller,helm-controller,notification-controller]",
-    ),
-    Flag(
-        "components-extra",
-        "strings",
-        "Components to add: image-reflector-controller, image-automation-controller, source-watcher",
-    ),
-    Flag("registry", "string", "Registry of the controllers' images", default="ghcr.io/fluxcd"),
-    Flag("registry-creds", "string", "Login for the registry as user:password; needs --image-pull-secret"),
-    Flag("image-pull-secret", "string", "Secret with which the images are pulled"),
+    *INSTALL,
     Flag("branch", "string", "Branch to commit to and to sync with", default="main"),
     Flag("recurse-submodules", "bool", "Have the GitRepository fill in Git submodules"),
     Flag("sparse-checkout", "strings", "Folders that the GitRepository fetches; --path must be one of them"),
-    Flag(
-        "manifests",
-        "string",
-        "A release's manifests.tar.gz, a folder with its files, or a folder with a kustomization.yaml",
-        hidden=True,
-        complete="file",
-    ),
-    Flag(
-        "watch-all-namespaces",
-        "bool",
-        "Reconcile objects in all namespaces; false: only in the one of Flux",
-        default="true",
-    ),
-    Flag(
-        "network-policy",
-        "bool",
-        "Deny other namespaces access to the controllers by network policies",
-        default="true",
-    ),
     Flag("token-auth", "bool", "Have the cluster log in with the token or password, not with an SSH deploy key"),
-    Flag("log-level", "debug|info|error", "How much the controllers log", default="info", complete="debug|info|error"),
-    Flag("cluster-domain", "string", "Domain of the cluster's services", default="cluster.local"),
-    Flag("toleration-keys", "strings", "Keys of node taints that the controllers tolerate"),
     Flag("secret-name", "string", "Secret that the sync credentials are found in or stored to", default="flux-system"),
     Flag(
         "ssh-key-algorithm",
@@ -74,7 +41,6 @@ _SHARED = (
     Flag("ssh-signing-passphrase", "string", "The same as --ssh-signing-password", hidden=True),
     Flag("ssh-signing-reuse-private-key", "bool", "Sign commits with the key of --private-key-file"),
     Flag("commit-message-appendix", "string", "Text to end commit messages with, such as '[ci skip]'"),
-    Flag("force", "bool", "Take over a Flux that another tool, such as Helm, manages"),
     Flag(
         "check",
         "bool",
@@ -92,15 +58,15 @@ _SHARED = (
 
 _PATH = Flag("path", "safeRelativePath", "Folder of the repository that the cluster syncs with")
 _INTERVAL = Flag("interval", "duration", "How often to sync", default="1m0s")
-_READ_WRITE = Flag("read-write-key", "bool", "Let the deploy key write, for image automation")
-_RECONCILE = Flag("reconcile", "bool", "Bring an existing repository's settings in line with the flags")
 _PRIVATE = Flag("private", "bool", "Make the repository private", default="true")
-_PULL_REQUEST = Flag(
-    "pull-request",
-    "bool",
-    "Put the manifests into a pull request, for a protected branch",
-    extra=True,
+_HOSTED = (
+    _INTERVAL,
+    _PATH,
+    Flag("read-write-key", "bool", "Let the deploy key write, for image automation"),
+    Flag("reconcile", "bool", "Bring an existing repository's settings in line with the flags"),
+    Flag("pull-request", "bool", "Put the manifests into a pull request, for a protected branch", extra=True),
 )
+"""What the commands of all hosting services take."""
 
 
 def _team(word: str, default: str) -> Flag:
@@ -183,12 +149,8 @@ pyflux bootstrap github --owner=acme --repository=fleet --app-id=1234 --app-priv
         _team("Team", "maintain"),
         Flag("personal", "bool", "The owner is a user, not an organization"),
         _PRIVATE,
-        _INTERVAL,
         Flag("hostname", "string", "Host of GitHub Enterprise", default="github.com"),
-        _PATH,
-        _READ_WRITE,
-        _RECONCILE,
-        _PULL_REQUEST,
+        *_HOSTED,
         Flag("app-id", "string", "ID of a GitHub App to work as, in the place of a token", extra=True),
         Flag("app-installation-id", "string", "ID of the App's installation; found by the owner else", extra=True),
         Flag("app-private-key", "string", "File with the App's private key", complete="file", extra=True),
@@ -233,13 +195,9 @@ pyflux bootstrap gitlab --hostname=git.acme.com --ca-file=ca.crt --owner=acme --
             default="private",
             complete="public|internal|private",
         ),
-        _INTERVAL,
         Flag("hostname", "string", "Host of the GitLab server", default="gitlab.com"),
-        _PATH,
-        _READ_WRITE,
-        _RECONCILE,
         Flag("deploy-token-auth", "bool", "Make a project deploy token for the cluster, not a deploy key"),
-        _PULL_REQUEST,
+        *_HOSTED,
     ),
 )
 
@@ -267,12 +225,8 @@ pyflux bootstrap gitea --hostname=git.acme.com --owner=me --personal --repositor
         _team("Team", "maintain"),
         Flag("personal", "bool", "The owner is a user, not an organization"),
         _PRIVATE,
-        _INTERVAL,
         Flag("hostname", "string", "Host of the server", default="gitea.com"),
-        _PATH,
-        _READ_WRITE,
-        _RECONCILE,
-        _PULL_REQUEST,
+        *_HOSTED,
     ),
 )
 
@@ -301,12 +255,8 @@ pyflux bootstrap bitbucket-server --hostname=git.acme.com --owner=OPS --username
         Flag("personal", "bool", "The owner is a user, not a project"),
         Flag("username", "string", "User that the token belongs to", short="u", default="git"),
         _PRIVATE,
-        _INTERVAL,
         Flag("hostname", "string", "Host of the server"),
-        _PATH,
-        _READ_WRITE,
-        _RECONCILE,
-        _PULL_REQUEST,
+        *_HOSTED,
     ),
 )
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pyflux import FLUX_VERSION
+from pyflux.catalog.semver import Version
 from pyflux.env import Env
 from pyflux.errors import PyfluxError, UsageError
-from pyflux.verbs import semver
 
 RELEASES = "https://github.com/fluxcd/flux2/releases"
 ARCHIVE = "manifests.tar.gz"
@@ -33,7 +33,7 @@ def check_version(env: Env, wanted: str, latest: Callable[[Env], str]) -> str:
     if wanted != "latest" and not wanted.startswith("v"):
         raise UsageError(f"targeted version '{wanted}' must be prefixed with 'v'")
     version = latest(env) if wanted == "latest" else wanted
-    target, own = semver.parse(version), semver.parse(FLUX_VERSION)
+    target, own = (Version.parse(text, strict=True) for text in (version, FLUX_VERSION))
     if target is None or own is None or target.core[:2] != own.core[:2]:
         raise PyfluxError(
             f"targeted version '{version}' is not compatible with your current version of flux ({FLUX_VERSION})"

@@ -23,6 +23,17 @@ def test_order() -> None:
     assert Version.parse("1.2.3.4") is None
 
 
+@pytest.mark.parametrize("text", ["1.2", "v01.2.3", "1.02.3", "1", "latest", "v1.2.3.4"])
+def test_releases_have_three_numbers(text: str) -> None:
+    assert Version.parse(text, strict=True) is None
+
+
+def test_text_and_numbers() -> None:
+    found = Version.parse("v1.33.2-rc.1+k3s1", strict=True)
+    assert found is not None
+    assert (str(found), found.core) == ("1.33.2-rc.1+k3s1", (1, 33, 2))
+
+
 @pytest.mark.parametrize(
     ("constraint", "good", "bad"),
     [
