@@ -84,7 +84,8 @@ class _Search:
         try:
             clear = self._decrypt(full, kind)
         except BuildError as why:
-            raise BuildError(f"error decrypting sources: {path}: {why.message}", hint=why.hint) from None
+            shown = full if self._root == os.sep else path
+            raise BuildError(f"error decrypting sources: {shown}: {why.message}", hint=why.hint) from None
         if clear is not None:
             self.files[path] = clear
 

@@ -5,62 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyflux.render.kustomize import kubectl
-from pyflux.ui.yamlin import load_all
 from tests.e2e.pairs import condition
 from tests.e2e.world import World
 from tests.real.processes import missing
-from tests.real.sops import Keys
+from tests.real.sops import CLEAR, DATA, ONLY_DATA, SECRET, Keys, encrypted, in_the_clear
 
 _MISSING = missing("sops", "age-keygen")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "")]
-
-CLEAR = "hunter2"
-ONLY_DATA = ("--encrypted-regex", "^(data|stringData)$")
-SECRET = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\nstringData:\n  password: {CLEAR}\n  port: '5432'\n"
-DATA = (
-    f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\ndata:\n  a: {base64.b64encode(CLEAR.encode()).decode()}\n"
-)
-PATCH = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: patched\ndata:\n  word: {CLEAR}\n"
-CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: patched\ndata:\n  kept: '1'\n"
-KUSTOMIZATION = """\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [secret.yaml, patched.yaml, ../base]
-patches: [{path: patch.yaml}]
-secretGenerator:
-- {name: environment, envs: [app.env, more.txt]}
-- {name: files, files: [config.yaml, settings.json, app.ini, blob.bin, renamed.yaml=other/odd]}
-- {name: login, type: kubernetes.io/dockerconfigjson, files: [.dockerconfigjson=login.txt]}
-- {name: clear, files: [clear.txt]}
-"""
-BASE = "secretGenerator: [{name: base, envs: [../shared/base.env], options: {disableNameSuffixHash: true}}]\n"
-BLOB = bytes(range(256))
-# the files of the repository in the clear; those with a format are encrypted
-FILES: dict[str, tuple[str | bytes, str, tuple[str, ...]]] = {
-    "app/kustomization.yaml": (KUSTOMIZATION, "", ()),
-    "app/secret.yaml": (SECRET, "yaml", ONLY_DATA),
-    "app/patched.yaml": (CONFIG, "", ()),
-    "app/patch.yaml": (PATCH, "yaml", ("--encrypted-regex", "^word$")),
-    "app/app.env": (f"USER=bob\nPASSWORD={CLEAR}\n", "dotenv", ()),
-    "app/more.txt": (f"MORE={CLEAR}\n", "dotenv", ()),
-    "app/config.yaml": (f"a:\n    b: {CLEAR}\n", "yaml", ()),
-    "app/settings.json": (json.dumps({"a": CLEAR}, indent="\t") + "\n", "json", ()),
-    "app/app.ini": (f"[x]\na = {CLEAR}\n", "ini", ()),
-    "app/blob.bin": (BLOB, "binary", ()),
-    "app/other/odd": (f"c: {CLEAR}\n", "yaml", ()),
-    "app/login.txt": (json.dumps({"auths": {"example.com": {"auth": CLEAR}}}, indent="\t") + "\n", "json", ()),
-    "app/clear.txt": ("not encrypted\n", "", ()),
-    "base/kustomization.yaml": (BASE, "", ()),
-    "shared/base.env": (f"BASE={CLEAR}\n", "dotenv", ()),
-}
 
 
 @pytest.fixture(scope="module")
@@ -68,34 +25,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
     made = Keys(tmp_path_factory.mktemp("sops") / "keys", pgp=shutil.which("gpg") is not None)
     yield made
     made.close()
-
-
-def encrypted(keys: Keys, to: str = "age") -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name, (text, kind, more) in FILES.items():
-        found[name] = keys.encrypt(text, kind, *more, to=to) if kind else str(text)
-    return found
-
-
-def in_the_clear(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """What kustomize makes of the same repository in the clear: data by kind and name."""
-    for name, (text, _, _) in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    command = [kubectl(), "kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder / "app")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {}
-    for obj in load_all(done.stdout):
-        texts = {k: base64.b64encode(str(v).encode()).decode() for k, v in (obj.get("stringData") or {}).items()}
-        found[obj["kind"], obj["metadata"]["name"]] = {**_unfolded(obj), **texts}
-    return found
-
-
-def _unfolded(obj: dict[str, Any]) -> dict[str, str]:
-    """Its data; kustomize breaks base64 into lines."""
-    lines: dict[str, str] = obj.get("data") or {}
-    return {key: "".join(value.split()) if obj["kind"] == "Secret" else value for key, value in lines.items()}
 
 
 def applied(world: World, name: str) -> dict[tuple[str, str], dict[str, str]]:

@@ -1,15 +1,59 @@
-"""Real SOPS with keys of its own: encrypts what tests put into a repository."""
+"""Real SOPS with keys of its own, and a repository whose files it encrypted."""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+from pyflux.render.kustomize import kubectl
+from pyflux.ui.yamlin import load_all
 from tests.real.processes import ServerError, binary, missing
 
 GPG_SECONDS = 60
+CLEAR = "hunter2"
+ONLY_DATA = ("--encrypted-regex", "^(data|stringData)$")
+SECRET = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\nstringData:\n  password: {CLEAR}\n  port: '5432'\n"
+DATA = (
+    f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\ndata:\n  a: {base64.b64encode(CLEAR.encode()).decode()}\n"
+)
+PATCH = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: patched\ndata:\n  word: {CLEAR}\n"
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: patched\ndata:\n  kept: '1'\n"
+KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [secret.yaml, patched.yaml, ../base]
+patches: [{path: patch.yaml}]
+secretGenerator:
+- {name: environment, envs: [app.env, more.txt]}
+- {name: files, files: [config.yaml, settings.json, app.ini, blob.bin, renamed.yaml=other/odd]}
+- {name: login, type: kubernetes.io/dockerconfigjson, files: [.dockerconfigjson=login.txt]}
+- {name: clear, files: [clear.txt]}
+"""
+BASE = "secretGenerator: [{name: base, envs: [../shared/base.env], options: {disableNameSuffixHash: true}}]\n"
+BLOB = bytes(range(256))
+# the files of the repository in the clear; those with a format are encrypted
+FILES: dict[str, tuple[str | bytes, str, tuple[str, ...]]] = {
+    "app/kustomization.yaml": (KUSTOMIZATION, "", ()),
+    "app/secret.yaml": (SECRET, "yaml", ONLY_DATA),
+    "app/patched.yaml": (CONFIG, "", ()),
+    "app/patch.yaml": (PATCH, "yaml", ("--encrypted-regex", "^word$")),
+    "app/app.env": (f"USER=bob\nPASSWORD={CLEAR}\n", "dotenv", ()),
+    "app/more.txt": (f"MORE={CLEAR}\n", "dotenv", ()),
+    "app/config.yaml": (f"a:\n    b: {CLEAR}\n", "yaml", ()),
+    "app/settings.json": (json.dumps({"a": CLEAR}, indent="\t") + "\n", "json", ()),
+    "app/app.ini": (f"[x]\na = {CLEAR}\n", "ini", ()),
+    "app/blob.bin": (BLOB, "binary", ()),
+    "app/other/odd": (f"c: {CLEAR}\n", "yaml", ()),
+    "app/login.txt": (json.dumps({"auths": {"example.com": {"auth": CLEAR}}}, indent="\t") + "\n", "json", ()),
+    "app/clear.txt": ("not encrypted\n", "", ()),
+    "base/kustomization.yaml": (BASE, "", ()),
+    "shared/base.env": (f"BASE={CLEAR}\n", "dotenv", ()),
+}
 
 
 class Keys:
@@ -76,3 +120,36 @@ class Keys:
         """Ends the agent that gpg started."""
         if shutil.which("gpgconf") is not None:
             subprocess.run(["gpgconf", "--kill", "all"], env=self.environ, capture_output=True, check=False)
+
+
+def encrypted(keys: Keys, to: str = "age") -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name, (text, kind, more) in FILES.items():
+        found[name] = keys.encrypt(text, kind, *more, to=to) if kind else str(text)
+    return found
+
+
+def in_the_clear(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """What kustomize makes of the same repository in the clear: data by kind and name."""
+    for name, (text, _, _) in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    command = [kubectl(), "kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder / "app")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return data_of(done.stdout)
+
+
+def data_of(manifests: str) -> dict[tuple[str, str], dict[str, str]]:
+    """The data of ConfigMaps and Secrets by kind and name, what a Secret says in `stringData` among it."""
+    found = {}
+    for obj in filter(None, load_all(manifests)):
+        texts = {k: base64.b64encode(str(v).encode()).decode() for k, v in (obj.get("stringData") or {}).items()}
+        found[obj["kind"], obj["metadata"]["name"]] = {**_unfolded(obj), **texts}
+    return found
+
+
+def _unfolded(obj: dict[str, Any]) -> dict[str, str]:
+    """Its data; kustomize breaks base64 into lines."""
+    lines: dict[str, str] = obj.get("data") or {}
+    return {key: "".join(value.split()) if obj["kind"] == "Secret" else value for key, value in lines.items()}

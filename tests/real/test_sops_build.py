@@ -1,0 +1,175 @@
+"""`build kustomization` and `diff kustomization` of a repository that the real SOPS encrypted."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyflux.cli import main
+from pyflux.env import Env
+from pyflux.ui.yamlin import load_all
+from tests.real.cluster import RealCluster
+from tests.real.processes import missing
+from tests.real.sops import CLEAR, ONLY_DATA, SECRET, Keys, data_of, encrypted, in_the_clear
+
+_MISSING = missing("sops", "age-keygen")
+pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "")]
+
+KUSTOMIZATION = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: app, namespace: default}
+spec:
+  interval: 1h
+  prune: true
+  targetNamespace: default
+  sourceRef: {kind: GitRepository, name: src}
+  decryption: {provider: sops, secretRef: {name: keys}}
+"""
+MASK = "**SOPS**"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
+    made = Keys(tmp_path_factory.mktemp("sops") / "keys", pgp=shutil.which("gpg") is not None)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / "ks.yaml").write_text(KUSTOMIZATION)
+    return tmp_path
+
+
+def fill(repository: Path, files: dict[str, str | None]) -> None:
+    for name, text in files.items():
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(text))
+
+
+def pyflux(repository: Path, *words: str, **environ: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    environ = {"HOME": str(repository), "PATH": os.defpath, **environ}
+    argv = [*words, "app", f"--path={repository}/app", f"--kustomization-file={repository}/ks.yaml", "-ndefault"]
+    code = main.run(argv, Env(stdout=out, stderr=err, stdin=io.StringIO(), environ=environ))
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_what_is_encrypted_is_masked(repository: Path, keys: Keys) -> None:
+    value = base64.b64encode(keys.encrypt(f"a: {CLEAR}\n", "yaml").encode()).decode()
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "values"},
+        "data": {"a.yaml": value, "b": "Yg=="},
+    }
+    login = "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\ntype: kubernetes.io/dockerconfigjson\n"
+    files = {
+        "app/object.yaml": keys.encrypt(SECRET, "yaml", *ONLY_DATA),
+        "app/values.yaml": json.dumps(secret),
+        "app/login.yaml": keys.encrypt(f"{login}data: {{.dockerconfigjson: e30=}}\n", "yaml", *ONLY_DATA),
+        "app/part.yaml": keys.encrypt(
+            SECRET.replace("plain", "part").replace("password", "password_x"), "yaml", "--encrypted-suffix", "_x"
+        ),
+    }
+    fill(repository, files)
+    code, out, err = pyflux(repository, "build", "ks", "--dry-run")
+    assert (code, err) == (0, "")
+    assert "ENC[" not in out
+    found = {obj["metadata"]["name"]: obj for obj in load_all(out) if obj}
+    assert found["plain"]["stringData"] == {"password": MASK, "port": MASK}
+    assert {key: base64.b64decode(text) for key, text in found["values"]["data"].items()} == {
+        "a.yaml": MASK.encode(),
+        "b": b"b",
+    }
+    assert json.loads(base64.b64decode(found["login"]["data"][".dockerconfigjson"])) == {"mask": MASK}
+    assert not any("sops" in obj for obj in found.values())
+    flux = shutil.which("flux")
+    if flux is not None:
+        argv = [flux, "build", "ks", "app", f"--path={repository}/app", f"--kustomization-file={repository}/ks.yaml"]
+        done = subprocess.run([*argv, "--dry-run", "-ndefault"], capture_output=True, text=True, check=True)
+        assert out == done.stdout
+
+
+@pytest.mark.parametrize("to", ["age", "pgp"])
+def test_decrypt_gives_what_the_files_hold(to: str, repository: Path, keys: Keys, tmp_path: Path) -> None:
+    if to == "pgp" and shutil.which("gpg") is None:
+        pytest.skip("the program gpg is not installed")
+    fill(repository, encrypted(keys, to))
+    before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+    code, out, err = pyflux(repository, "build", "ks", "--dry-run", "--decrypt", **keys.environ)
+    assert (code, err) == (0, "")
+    assert data_of(out) == in_the_clear(tmp_path / "clear")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_key_that_does_not_fit_is_told_in_one_line(repository: Path, keys: Keys, tmp_path: Path) -> None:
+    other = Keys(tmp_path / "other")
+    fill(repository, {"app/secret.yaml": keys.encrypt(SECRET, "yaml", *ONLY_DATA)})
+    code, out, err = pyflux(repository, "build", "ks", "--dry-run", "--decrypt", **other.environ)
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert f"cannot get sops data key: no key for {keys.recipient}: " in err
+    assert "did not match any of the recipients" in err
+    nobody = {name: text for name, text in other.environ.items() if name != "SOPS_AGE_KEY_FILE"}
+    err = pyflux(repository, "build", "ks", "--dry-run", "--decrypt", **nobody)[2]
+    assert len(err.splitlines()) == 1
+    assert "failed to load age identities" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("password: ENC[", f"password: {CLEAR}["), "Input string <redacted> does not match"),
+        (lambda text: text.replace("password: ENC[AES256_GCM,data:", "password: ENC[AES256_GCM,data:AAAA"), "AES_GCM"),
+        (lambda text: text.replace("-----BEGIN AGE", "-----BEGIN ODD"), "cannot get sops data key"),
+    ],
+)
+def test_what_somebody_changed_is_told_without_its_values(
+    change: object, said: str, repository: Path, keys: Keys
+) -> None:
+    assert callable(change)
+    fill(repository, {"app/secret.yaml": change(keys.encrypt(SECRET, "yaml", *ONLY_DATA))})
+    code, out, err = pyflux(repository, "build", "ks", "--dry-run", "--decrypt", **keys.environ)
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert said in err
+    assert CLEAR not in err
+    assert "AGE-SECRET-KEY" not in err
+
+
+def test_a_difference_shows_keys_and_no_values(repository: Path, keys: Keys, light_cluster: RealCluster) -> None:
+    cluster = light_cluster
+    cluster.install_crds("kustomize-controller", "source-controller")
+    live = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-live", "namespace": "default"}}
+    cluster.apply({**live, "stringData": {"password": "before", "port": "5432"}}, manager="kustomize-controller")
+    secret = SECRET.replace("plain", "sops-live")
+    fill(repository, {"app/secret.yaml": keys.encrypt(secret, "yaml", *ONLY_DATA)})
+    (kustomization,) = load_all(KUSTOMIZATION)
+    cluster.apply(kustomization)
+    environ = {**keys.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    # masked, it differs by its labels only, and those of a Secret are not compared
+    masked, out, err = pyflux(repository, "diff", "ks", **environ)
+    assert CLEAR not in out + err
+    assert MASK not in out
+    code, out, err = pyflux(repository, "diff", "ks", "--decrypt", **environ)
+    assert code == 1
+    assert "► Secret/default/sops-live drifted" in out
+    assert CLEAR not in out + err
+    assert "data.password" in out
+    assert base64.b64encode(CLEAR.encode()).decode() not in out
+    flux = shutil.which("flux")
+    if flux is not None:
+        argv = [flux, "diff", "ks", "app", f"--path={repository}/app", f"--kustomization-file={repository}/ks.yaml"]
+        done = subprocess.run([*argv, "-ndefault"], capture_output=True, env=environ, check=False)
+        assert done.returncode == masked
