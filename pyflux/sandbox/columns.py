@@ -150,10 +150,18 @@ def _subjects(kind: str) -> Cell:
     return cell
 
 
-def _claim_modes(obj: Obj) -> str:
+def _modes(modes: list[str] | None) -> str:
     short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-    modes = get(obj, "status", "accessModes") or [] if get(obj, "spec", "volumeName") else []
-    return ",".join(short.get(m, m) for m in modes)
+    return ",".join(short.get(m, m) for m in modes or [])
+
+
+def _claim_modes(obj: Obj) -> str:
+    return _modes(get(obj, "status", "accessModes")) if get(obj, "spec", "volumeName") else ""
+
+
+def _bound_claim(obj: Obj) -> str:
+    claim = get(obj, "spec", "claimRef")
+    return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
 
 
 def _claim_capacity(obj: Obj) -> str:
@@ -219,9 +227,9 @@ def _text(value: Any, default: str) -> str:
 COLUMNS: dict[str, list[Column]] = {
     "": [NAME, Column("Created At", _path("metadata", "creationTimestamp"), type="date")],
     "/configmaps": [NAME, Column("Data", _size("data", "binaryData")), AGE],
-    "/secrets": [NAME, Column("Type", _path("type")), Column("Data", _size("data"), type="integer"), AGE],
+    "/secrets": [NAME, Column("Type", _path("type")), Column("Data", _size("data")), AGE],
     "/namespaces": [NAME, Column("Status", _path("status", "phase")), AGE],
-    "/serviceaccounts": [NAME, Column("Secrets", _size("secrets")), AGE],
+    "/serviceaccounts": [NAME, AGE],
     "/nodes": [NAME, Column("Status", _node_status), Column("Roles", lambda o: "<none>"), AGE,
                Column("Version", _path("status", "nodeInfo", "kubeletVersion", default=""))],
     "/pods": [NAME, Column("Ready", _pod_ready), Column("Status", _pod_status),
@@ -237,6 +245,11 @@ COLUMNS: dict[str, list[Column]] = {
                                 Column("StorageClass", _path("spec", "storageClassName", default="")),
                                 Column("VolumeAttributesClass", lambda o: _text(get(o, "spec", "volumeAttributesClassName"), "<unset>")),
                                 AGE, Column("VolumeMode", _path("spec", "volumeMode", default="<unset>"), priority=1)],
+    "/persistentvolumes": [NAME, Column("Capacity", _path("spec", "capacity", "storage", default="")), Column("Access Modes", lambda o: _modes(get(o, "spec", "accessModes"))),
+                           Column("Reclaim Policy", _path("spec", "persistentVolumeReclaimPolicy", default="")), Column("Status", _claim_phase),
+                           Column("Claim", _bound_claim), Column("StorageClass", _path("spec", "storageClassName", default="")),
+                           Column("VolumeAttributesClass", lambda o: _text(get(o, "spec", "volumeAttributesClassName"), "<unset>")),
+                           Column("Reason", _path("status", "reason", default="")), AGE, Column("VolumeMode", _path("spec", "volumeMode", default="<unset>"), priority=1)],
     "/events": [Column("Last Seen", _event_seen), Column("Type", _path("type", default="")), Column("Reason", _path("reason", default="")),
                 Column("Object", _event_object), Column("Subobject", lambda o: get(o, "involvedObject", "fieldPath") or "", priority=1),
                 Column("Source", lambda o: get(o, "source", "component") or o.get("reportingComponent") or "", priority=1),

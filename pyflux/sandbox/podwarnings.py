@@ -42,6 +42,9 @@ def pod_warnings(kind: Kind, obj: Obj) -> list[str]:
             if "labelSelector" not in (weighted.get("podAffinityTerm") or {}):
                 text = f"{where}.affinity.{name}.{_PREFERRED}[{i}].podAffinityTerm.labelSelector: {_NULL}"
                 out.append(text)
+    for i, secret in enumerate(spec.get("imagePullSecrets") or []):
+        if not secret.get("name"):
+            out.append(f'{where}.imagePullSecrets[{i}].name: invalid empty name ""')
     return [*_ports(spec, where), *out]
 
 

@@ -119,6 +119,10 @@ def _prepare_priority(obj: Obj) -> None:
 
 def _prepare_claim(obj: Obj) -> None:
     obj["status"] = {"phase": "Pending"}
+    spec = obj["spec"]
+    for one, other in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
+        if one in spec and not spec[one].get("namespace"):
+            spec.setdefault(other, dict(spec[one]))
 
 
 def _prepare_volume(obj: Obj) -> None:

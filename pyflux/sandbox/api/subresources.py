@@ -9,7 +9,14 @@ from pyflux.sandbox.jsonpath import evaluate
 from pyflux.sandbox.objectmeta import get
 from pyflux.sandbox.patch import json_patch, merge_patch
 from pyflux.sandbox.registry import Kind
-from pyflux.sandbox.status import ApiError, Obj, bad_request, page_not_found
+from pyflux.sandbox.status import (
+    Obj,
+    Qualified,
+    bad_request,
+    invalid,
+    invalid_value,
+    page_not_found,
+)
 
 if TYPE_CHECKING:
     from pyflux.sandbox.api.resources import Resources, Target
@@ -131,7 +138,9 @@ async def _token(resources: Resources, target: Target, request: Request) -> Resp
     spec = body.get("spec") or {}
     seconds = int(spec.get("expirationSeconds") or 3600)
     if seconds < 600:
-        raise ApiError(422, "spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes")
+        text = "may not specify a duration less than 10 minutes"
+        cause = invalid_value("spec.expirationSeconds", seconds, text)
+        raise invalid(Qualified("authentication.k8s.io", "TokenRequest"), "", [cause])
     token, expires = issue_token(resources.engine, account, seconds)
     made = {
         "kind": "TokenRequest",

@@ -68,7 +68,11 @@ def persistent_volume(obj: Obj) -> None:
 
 def persistent_volume_claim(obj: Obj) -> None:
     """Defaults of a PersistentVolumeClaim."""
-    obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("volumeMode", "Filesystem")
+    for key in ("dataSource", "dataSourceRef"):
+        if key in spec:
+            spec[key].setdefault("apiGroup", None)
     obj.setdefault("status", {}).setdefault("phase", "Pending")
 
 

@@ -3,7 +3,7 @@
 A file starts with `package SHORT OPENAPI-PREFIX`. A line at the margin starts a type, with `atomic` after
 its name when server-side apply treats it as one leaf. An indented line is a field:
 
-    name TYPE [!] [*] [+] [atomic|set|keys(a,b)] [merge(key)] [retain] [=default] [#protobuf-number]
+    name TYPE [!] [*] [+] [atomic|granular|set|keys(a,b)] [merge(key)] [retain] [=default] [#protobuf-number]
 
 TYPE is a scalar, `[T]` a list, `{T}` a map with string keys, or the name of a type. `!` required, `*` a
 pointer, `+` printed even when empty. `~ TYPE #n` embeds a struct.
@@ -136,7 +136,7 @@ def _variant(schema: Schema, flag: str) -> Schema:
         made.atomic = True
     elif flag == "set":
         made.is_set = True
-    else:
+    elif flag != "granular":
         made.keys = tuple(flag[5:-1].split(","))
     return made
 

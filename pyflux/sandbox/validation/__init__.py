@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import Cause, Obj
-from pyflux.sandbox.validation import batch, core, networking, pods, quotas, rbac, scaling, services, workloads
+from pyflux.sandbox.validation import batch, core, networking, pods, quotas, rbac, scaling, services, storage, workloads
 
 _ROWS = {
     "/configmaps": core.config_map,
     "/secrets": core.secret,
     "/services": services.service,
-    "/persistentvolumeclaims": core.claim,
+    "/persistentvolumeclaims": storage.claim,
+    "/persistentvolumes": storage.volume,
+    "storage.k8s.io/storageclasses": storage.storage_class,
+    "scheduling.k8s.io/priorityclasses": core.priority_class,
     "/resourcequotas": quotas.quota,
     "/limitranges": quotas.limit_range,
     "/pods": pods.pod,
@@ -31,6 +34,7 @@ _ROWS = {
 }
 _STATUS = {"/services": services.service_status}
 _WARNINGS = {
+    "/secrets": core.secret_warnings,
     "/services": services.service_warnings,
     "networking.k8s.io/ingresses": networking.ingress_warnings,
 }
@@ -38,7 +42,9 @@ _UPDATES = {
     "/configmaps": core.config_map_update,
     "/secrets": core.secret_update,
     "/services": services.service_update,
-    "/persistentvolumeclaims": core.claim_update,
+    "/persistentvolumeclaims": storage.claim_update,
+    "/persistentvolumes": storage.volume_update,
+    "scheduling.k8s.io/priorityclasses": core.priority_class_update,
     "/pods": pods.pod_update,
     "apps/deployments": workloads.selector_update,
     "apps/replicasets": workloads.selector_update,
@@ -47,7 +53,7 @@ _UPDATES = {
     "batch/jobs": batch.job_update,
     "rbac.authorization.k8s.io/rolebindings": rbac.role_reference_update,
     "rbac.authorization.k8s.io/clusterrolebindings": rbac.role_reference_update,
-    "storage.k8s.io/storageclasses": core.storage_class_update,
+    "storage.k8s.io/storageclasses": storage.storage_class_update,
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from pyflux.sandbox.selectors import match_selector
 from pyflux.sandbox.status import Cause, Obj, invalid_value, not_supported, required
 from pyflux.sandbox.validation.pods import template
-from pyflux.sandbox.validation.workloads import count, selector, shown_selector, sorted_map
+from pyflux.sandbox.validation.selecting import selector, shown_selector, sorted_map
+from pyflux.sandbox.validation.workloads import count
 
 _UID = "batch.kubernetes.io/controller-uid"
 _COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")

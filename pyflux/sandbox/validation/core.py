@@ -6,7 +6,6 @@ import base64
 import json
 import re
 
-from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import (
     Cause,
     Obj,
@@ -23,9 +22,8 @@ _KEY_RULE = (
     "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 LIMIT = 1024 * 1024
-_CLAIM_FIXED = (
-    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-)
+_HIGHEST_PRIORITY = 1000000000
+_SYSTEM_PRIORITIES = ("system-cluster-critical", "system-node-critical")
 _TYPED = {
     "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
     "kubernetes.io/dockercfg": [".dockercfg"],
@@ -41,6 +39,10 @@ def _keys(data: Obj, path: str) -> list[Cause]:
             out.append(invalid_value(f"{path}[{key}]", key, "must be no more than 253 characters"))
         if not _KEY.match(key):
             out.append(invalid_value(f"{path}[{key}]", key, _KEY_RULE))
+        if key in (".", ".."):
+            out.append(invalid_value(f"{path}[{key}]", key, f"must not be '{key}'"))
+        elif key.startswith(".."):
+            out.append(invalid_value(f"{path}[{key}]", key, "must not start with '..'"))
     return out
 
 
@@ -86,14 +88,9 @@ def secret(obj: Obj) -> list[Cause]:
         elif key in (".dockerconfigjson", ".dockercfg"):
             try:
                 json.loads(base64.b64decode(data[key]))
-            except ValueError:
-                out.append(
-                    Cause(
-                        f"data[{key}]",
-                        'Invalid value: "<secret contents redacted>": invalid character',
-                        "FieldValueInvalid",
-                    )
-                )
+            except ValueError as error:
+                text = go_json_error(base64.b64decode(data[key]).decode(errors="replace"), error)
+                out.append(invalid_value(f"data[{key}]", "<secret contents redacted>", text))
     if kind == "kubernetes.io/basic-auth" and "username" not in data and "password" not in data:
         out += [required("data[username]"), required("data[password]")]
     if kind == "kubernetes.io/service-account-token":
@@ -111,49 +108,58 @@ def secret_update(obj: Obj, old: Obj) -> list[Cause]:
     return out + _immutable(obj, old, ("data",))
 
 
-def claim(obj: Obj) -> list[Cause]:
-    """Errors of a PersistentVolumeClaim."""
-    spec = obj.get("spec") or {}
+def secret_warnings(obj: Obj) -> list[str]:
+    """A certificate without any PEM is stored, with a warning."""
+    data = obj.get("data") or {}
+    if obj.get("type") != "kubernetes.io/tls":
+        return []
+    for key, name in (("tls.crt", "certificate"), ("tls.key", "key")):
+        if key not in data:
+            return []
+        if b"-----BEGIN " not in base64.b64decode(data[key]):
+            return [f"tls: failed to find any PEM data in {name} input"]
+    return []
+
+
+def go_json_error(text: str, error: ValueError) -> str:
+    """What Go says of a text that is no JSON, for the mistakes that people make."""
+    start = text.lstrip()
+    for word in ("null", "true", "false"):
+        if start[:1] == word[0]:
+            at = next((i for i, c in enumerate(word) if start[i : i + 1] != c), len(word))
+            if at < len(word) and at < len(start):
+                return f"invalid character '{start[at]}' in literal {word} (expecting '{word[at]}')"
+    position = getattr(error, "pos", 0)
+    if position >= len(text):
+        return "unexpected end of JSON input"
+    return f"invalid character '{text[position]}' looking for beginning of value"
+
+
+def priority_class(obj: Obj) -> list[Cause]:
+    """Errors of a PriorityClass."""
     out: list[Cause] = []
-    modes = spec.get("accessModes") or []
-    if not modes:
-        out.append(required("spec.accessModes", "at least 1 access mode is required"))
-    known = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
-    out += [not_supported("spec.accessModes", m, known) for m in modes if m not in known]
-    if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
-        out.append(required("spec.resources[storage]"))
-    elif quantity_value(spec["resources"]["requests"]["storage"]) <= 0:
-        value = spec["resources"]["requests"]["storage"]
-        out.append(invalid_value("spec.resources[storage]", value, "must be greater than zero"))
+    name, value = obj["metadata"].get("name", ""), obj.get("value", 0)
+    if name.startswith("system-"):
+        if name not in _SYSTEM_PRIORITIES:
+            text = (
+                "priority class names with 'system-' prefix are reserved for system use only. error: "
+                f"{name} is not a known system priority class"
+            )
+            out.append(forbidden_field("metadata.name", text))
+    elif value > _HIGHEST_PRIORITY:
+        text = f"maximum allowed value of a user defined priority is {_HIGHEST_PRIORITY}"
+        out.append(forbidden_field("value", text))
+    policy = obj.get("preemptionPolicy")
+    if policy not in ("PreemptLowerPriority", "Never"):
+        out.append(not_supported("preemptionPolicy", policy, ["PreemptLowerPriority", "Never"]))
     return out
 
 
-def claim_update(obj: Obj, old: Obj) -> list[Cause]:
-    """A claim's spec never changes but for its size."""
-
-    def fixed(spec: Obj) -> Obj:
-        return {k: v for k, v in spec.items() if k not in ("resources", "volumeAttributesClassName")}
-
-    bound = (old.get("status") or {}).get("phase") == "Bound"
-    before = dict(old["spec"])
-    if not bound and obj["spec"].get("resources") != before.get("resources"):
-        return [forbidden_field("spec", _CLAIM_FIXED)]
-    if not before.get("volumeName"):
-        before["volumeName"] = obj["spec"].get("volumeName")
-    new = {"volumeName": None, **obj["spec"]}
-    if {"volumeName": None, **fixed(before)} == fixed(new):
-        return []
-    return [forbidden_field("spec", _CLAIM_FIXED)]
-
-
-def storage_class_update(obj: Obj, old: Obj) -> list[Cause]:
-    """A StorageClass never changes but for its metadata."""
-    out = []
-    if obj.get("parameters") != old.get("parameters"):
-        out.append(forbidden_field("parameters", "updates to parameters are forbidden."))
-    if obj.get("provisioner") != old.get("provisioner"):
-        out.append(invalid_value("provisioner", obj.get("provisioner"), "field is immutable"))
-    for key in ("reclaimPolicy", "volumeBindingMode"):
-        if obj.get(key) != old.get(key):
-            out.append(invalid_value(key, obj.get(key), "field is immutable"))
+def priority_class_update(obj: Obj, old: Obj) -> list[Cause]:
+    """A PriorityClass keeps its value and policy."""
+    out: list[Cause] = []
+    if obj.get("value", 0) != old.get("value", 0):
+        out.append(forbidden_field("value", "may not be changed in an update."))
+    if obj.get("preemptionPolicy") != old.get("preemptionPolicy"):
+        out.append(invalid_value("preemptionPolicy", obj.get("preemptionPolicy"), "field is immutable"))
     return out

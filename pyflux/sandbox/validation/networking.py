@@ -8,9 +8,9 @@ from typing import Any
 
 from pyflux.sandbox.objectmeta import label_errors, subdomain_errors
 from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, not_supported, required
-from pyflux.sandbox.validation.pods import PORT_RULE
-from pyflux.sandbox.validation.services import CIDR_RULE, is_address, is_network, port_name_errors
-from pyflux.sandbox.validation.workloads import selector
+from pyflux.sandbox.validation.ports import PORT_RULE, port_name_errors
+from pyflux.sandbox.validation.selecting import selector
+from pyflux.sandbox.validation.services import CIDR_RULE, is_address, is_network
 
 _WILDCARD = re.compile(r"^\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _WILDCARD_RULE = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pyflux.sandbox.objectmeta import subdomain_errors
 from pyflux.sandbox.status import Cause, Obj, invalid_value, not_supported, required
+from pyflux.sandbox.validation.selecting import selector
 
 _GROUP = "rbac.authorization.k8s.io"
 
@@ -22,6 +24,9 @@ def _rules(rules: list[Obj], path: str, namespaced: bool) -> list[Cause]:
                         "namespaced rules cannot apply to non-resource URLs",
                     )
                 )
+            if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
+                text = "rules cannot apply to both regular resources and non-resource URLs"
+                out.append(invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], text))
             continue
         if not rule.get("apiGroups"):
             out.append(required(f"{where}.apiGroups", "resource rules must supply at least one api group"))
@@ -37,7 +42,20 @@ def role(obj: Obj) -> list[Cause]:
 
 def cluster_role(obj: Obj) -> list[Cause]:
     """Errors of a ClusterRole."""
-    return _rules(obj.get("rules") or [], "rules", False)
+    out = _rules(obj.get("rules") or [], "rules", False)
+    aggregation = obj.get("aggregationRule")
+    if aggregation is None:
+        return out
+    path = "aggregationRule.clusterRoleSelectors"
+    wanted = aggregation.get("clusterRoleSelectors") or []
+    if not wanted:
+        out.append(required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
+    for i, item in enumerate(wanted):
+        found = selector(item, f"{path}[{i}]")
+        out += found
+        if found:
+            out.append(invalid_value(f"{path}[{i}]", None, "invalid label selector."))
+    return out
 
 
 def _binding(obj: Obj, kinds: list[str], namespaced: bool) -> list[Cause]:
@@ -55,6 +73,8 @@ def _binding(obj: Obj, kinds: list[str], namespaced: bool) -> list[Cause]:
             out.append(required(f"{where}.name"))
         kind = subject.get("kind")
         if kind == "ServiceAccount":
+            name = subject.get("name", "")
+            out += [invalid_value(f"{where}.name", name, e) for e in subdomain_errors(name) if name]
             if subject.get("apiGroup"):
                 out.append(not_supported(f"{where}.apiGroup", subject["apiGroup"], [""]))
             if not subject.get("namespace") and not namespaced:
@@ -63,7 +83,7 @@ def _binding(obj: Obj, kinds: list[str], namespaced: bool) -> list[Cause]:
             if subject.get("apiGroup") != _GROUP:
                 out.append(not_supported(f"{where}.apiGroup", subject.get("apiGroup", ""), [_GROUP]))
         else:
-            out.append(not_supported(f"{where}.kind", kind, ["Group", "ServiceAccount", "User"]))
+            out.append(not_supported(f"{where}.kind", kind, ["ServiceAccount", "User", "Group"]))
     return out
 
 

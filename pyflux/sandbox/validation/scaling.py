@@ -6,7 +6,8 @@ from typing import Any
 
 from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, not_supported, required
-from pyflux.sandbox.validation.workloads import int_or_percent, selector
+from pyflux.sandbox.validation.selecting import selector
+from pyflux.sandbox.validation.workloads import int_or_percent
 
 _SOURCES = {
     "ContainerResource": "containerResource",

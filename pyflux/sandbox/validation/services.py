@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Any
 
 from pyflux.sandbox.objectmeta import label_errors, qualified_name_errors, subdomain_errors, validate_labels
@@ -16,7 +15,7 @@ from pyflux.sandbox.status import (
     not_supported,
     required,
 )
-from pyflux.sandbox.validation.pods import PORT_RULE
+from pyflux.sandbox.validation.ports import PORT_RULE, port_name_errors
 
 PROTOCOLS = ["SCTP", "TCP", "UDP"]
 KINDS = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
@@ -50,22 +49,6 @@ def is_network(text: str) -> bool:
 def family(address: str) -> str:
     """IPv4 or IPv6."""
     return "IPv6" if ":" in address else "IPv4"
-
-
-def port_name_errors(name: str) -> list[str]:
-    """What is wrong with the name of a port that a number could stand for."""
-    out = []
-    if len(name) > 15:
-        out.append("must be no more than 15 characters")
-    if not re.fullmatch(r"[-a-z0-9]+", name):
-        out.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if not re.search(r"[a-z]", name):
-        out.append("must contain at least one letter (a-z)")
-    if "--" in name:
-        out.append("must not contain consecutive hyphens")
-    if name.startswith("-") or name.endswith("-"):
-        out.append("must not begin or end with a hyphen")
-    return out
 
 
 def service(obj: Obj) -> list[Cause]:

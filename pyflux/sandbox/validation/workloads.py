@@ -6,10 +6,10 @@ import json
 import re
 from typing import Any
 
-from pyflux.sandbox.objectmeta import validate_labels
 from pyflux.sandbox.selectors import match_selector
 from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, not_supported, required
 from pyflux.sandbox.validation.pods import template
+from pyflux.sandbox.validation.selecting import selector, sorted_map
 
 _PERCENT = re.compile(r"^[0-9]+%\Z")
 NEGATIVE = "must be greater than or equal to 0"
@@ -19,23 +19,6 @@ def count(spec: Obj, key: str, path: str) -> list[Cause]:
     """A number that may not be negative."""
     value = spec.get(key)
     return [invalid_value(f"{path}.{key}", value, NEGATIVE)] if isinstance(value, int) and value < 0 else []
-
-
-def selector(value: Obj | None, path: str) -> list[Cause]:
-    """Errors of a label selector."""
-    out = validate_labels((value or {}).get("matchLabels") or {}, f"{path}.matchLabels")
-    for i, e in enumerate((value or {}).get("matchExpressions") or []):
-        where = f"{path}.matchExpressions[{i}]"
-        if e.get("operator") in ("In", "NotIn"):
-            if not e.get("values"):
-                out.append(required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-        elif e.get("operator") in ("Exists", "DoesNotExist"):
-            if e.get("values"):
-                text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-                out.append(forbidden_field(f"{where}.values", text))
-        else:
-            out.append(invalid_value(f"{where}.operator", e.get("operator", ""), "not a valid selector operator"))
-    return out
 
 
 def _selected_template(spec: Obj, kind: str) -> list[Cause]:
@@ -64,17 +47,6 @@ def _not_empty(wanted: Obj) -> bool:
     return bool(wanted.get("matchLabels") or wanted.get("matchExpressions"))
 
 
-def sorted_map(value: dict[str, Any]) -> dict[str, Any]:
-    """A map as it is quoted: by key."""
-    return {k: value[k] for k in sorted(value)}
-
-
-def shown_selector(value: Any) -> Any:
-    """A label selector as it is quoted."""
-    labels = (value or {}).get("matchLabels")
-    return {**value, "matchLabels": sorted_map(labels)} if labels else value
-
-
 def int_or_percent(value: Any, path: str, bounded: bool = False) -> list[Cause]:
     """Errors of a number or a percentage, which may be `bounded` by 100%."""
     if isinstance(value, str) and not _PERCENT.match(value):
@@ -94,7 +66,7 @@ def deployment(obj: Obj) -> list[Cause]:
     """Errors of a Deployment."""
     spec = obj["spec"]
     out = count(spec, "replicas", "spec") + _selected_template(spec, "deployment")
-    out += template(spec.get("template") or {}, "spec.template")
+    out += template(spec.get("template") or {}, "spec.template") + _no_deadline(spec, "ReplicaSet")
     strategy = spec.get("strategy") or {}
     kind = strategy.get("type")
     if kind == "Recreate" and strategy.get("rollingUpdate") is not None:
@@ -123,7 +95,7 @@ def replica_set(obj: Obj) -> list[Cause]:
     """Errors of a ReplicaSet."""
     spec = obj["spec"]
     out = count(spec, "replicas", "spec") + _selected_template(spec, "replicaset")
-    return out + template(spec.get("template") or {}, "spec.template")
+    return out + template(spec.get("template") or {}, "spec.template") + _no_deadline(spec, "ReplicaSet")
 
 
 def stateful_set(obj: Obj) -> list[Cause]:
@@ -136,31 +108,34 @@ def stateful_set(obj: Obj) -> list[Cause]:
     update = spec.get("updateStrategy") or {}
     if update.get("type") == "OnDelete":
         if update.get("rollingUpdate") is not None:
-            where, shown = "spec.updateStrategy.rollingUpdate", _go_names(update["rollingUpdate"])
+            where, shown = "spec.updateStrategy.rollingUpdate", _rolling(update["rollingUpdate"])
             out.append(invalid_value(where, shown, "only allowed for updateStrategy 'RollingUpdate'"))
     elif update.get("type") != "RollingUpdate":
         shown = {"Type": update.get("type"), "RollingUpdate": update.get("rollingUpdate")}
         out.append(invalid_value("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'"))
     out += count(spec, "replicas", "spec") + count(spec, "minReadySeconds", "spec")
     out += _selected_template(spec, "statefulset")
-    # The server looks at little of the pod here: volumes come from claims, too.
-    held = spec.get("template") or {}
-    out += validate_labels((held.get("metadata") or {}).get("labels") or {}, "spec.template.labels")
-    policy = (held.get("spec") or {}).get("restartPolicy")
-    if policy != "Always":
-        out.append(not_supported("spec.template.spec.restartPolicy", policy, ["Always"]))
-    return out
+    claims = tuple(c.get("metadata", {}).get("name", "") for c in spec.get("volumeClaimTemplates") or [])
+    out += template(spec.get("template") or {}, "spec.template", claims=claims)
+    return out + _no_deadline(spec, "StatefulSet")
 
 
-def _go_names(value: Obj) -> Obj:
-    return {k[:1].upper() + k[1:]: v for k, v in value.items()}
+def _no_deadline(spec: Obj, kind: str) -> list[Cause]:
+    if ((spec.get("template") or {}).get("spec") or {}).get("activeDeadlineSeconds") is None:
+        return []
+    path = "spec.template.spec.activeDeadlineSeconds"
+    return [forbidden_field(path, f"activeDeadlineSeconds in {kind} is not Supported")]
+
+
+def _rolling(value: Obj) -> Obj:
+    return {"Partition": value.get("partition"), "MaxUnavailable": value.get("maxUnavailable")}
 
 
 def daemon_set(obj: Obj) -> list[Cause]:
     """Errors of a DaemonSet."""
     spec = obj["spec"]
     out = _selected_template(spec, "daemonset")
-    out += template(spec.get("template") or {}, "spec.template")
+    out += template(spec.get("template") or {}, "spec.template") + _no_deadline(spec, "DaemonSet")
     out += count(spec, "minReadySeconds", "spec")
     update = spec.get("updateStrategy") or {}
     if update.get("type") == "RollingUpdate":

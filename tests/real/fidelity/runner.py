@@ -11,7 +11,8 @@ A case is a list of steps. A step is a request line with an optional body:
     KEEP RV metadata.resourceVersion                 # keeps a value of the last answer for later steps
 
 Paths of built-in kinds are written short; others start with a slash. `$NS` is the case's namespace, which is
-the same on both servers, `$NAME` any kept value. `AS user` before a method impersonates.
+the same on both servers, `$NAME` any kept value. `AS user` before a method impersonates, `ACCEPT type` asks for
+another form of answer.
 """
 
 from __future__ import annotations
@@ -209,6 +210,8 @@ class Run:
         if word == "AS":
             user, word, rest = rest.split(" ", 2)
             headers["Impersonate-User"] = user
+        if word == "ACCEPT":
+            headers["Accept"], word, rest = rest.split(" ", 2)
         if word == "TABLE":
             headers["Accept"] = "application/json;as=Table;v=v1;g=meta.k8s.io"
             word = "GET"
