@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
 import re
-import tarfile
 import tempfile
-import zlib
 from typing import TYPE_CHECKING
 
+from pyflux.catalog import targz
 from pyflux.oci.client import INDEXES, MANIFEST, Manifest, Repository
 from pyflux.oci.errors import OciError
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Mapping
     from typing import IO, Any
 
@@ -126,10 +125,10 @@ def extract(layer: IO[bytes], folder: str) -> None:
         raise OciError(f"open {folder}: the artifact's content is no tar.gz archive, so it has no files to extract")
     layer.seek(-2, 1)
     try:
-        with tarfile.open(fileobj=layer, mode="r|gz") as archive:
+        with targz.reading(layer) as archive:
             for entry in archive:
                 _extract(archive, entry, folder)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as why:
+    except targz.UNREADABLE as why:
         raise OciError(f"tar error: {why}") from why
     except OSError as why:
         raise OciError(f"{why.filename or folder}: {why.strerror or why}") from why

@@ -10,9 +10,9 @@ import gzip
 import hashlib
 import os
 import tarfile
-import zlib
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from pyflux.catalog import targz
 from pyflux.errors import PyfluxError
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def unpack(source: BinaryIO, target: str, *, max_bytes: int = MAX_UNPACKED, max_
     made = {""}
     total = count = 0
     try:
-        # tarfile's own gzip reader stumbles over headers with extra fields, which Helm writes
-        with gzip.GzipFile(fileobj=source) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
+        with targz.reading(source) as archive:
             for entry in archive:
                 count += 1
                 total += max(entry.size, 0)
@@ -133,7 +132,7 @@ def unpack(source: BinaryIO, target: str, *, max_bytes: int = MAX_UNPACKED, max_
                 if total > max_bytes:
                     raise ArtifactError(f'tar "{entry.name}" is bigger than max archive size of {max_bytes} bytes')
                 _extract(archive, entry, target, made)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as why:
+    except targz.UNREADABLE as why:
         raise ArtifactError(f"the archive cannot be read: {why}") from why
     except OSError as why:
         raise ArtifactError(f"the archive cannot be unpacked: {why.strerror or why}") from why

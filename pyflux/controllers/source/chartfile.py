@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import tarfile
-import zlib
 from typing import TYPE_CHECKING, Any
 
+from pyflux.catalog import targz
 from pyflux.catalog.semver import Version
 from pyflux.errors import PyfluxError
 from pyflux.ui.yamlin import YamlError, load
@@ -45,17 +43,16 @@ def _read_archive(path: str) -> bytes:
     try:
         if os.path.getsize(path) > MAX_CHART:
             raise ChartError(f"size of chart '{os.path.basename(path)}' exceeds '{MAX_CHART}' bytes limit")
-        # tarfile's own gzip reader stumbles over headers with extra fields, which Helm writes
-        with gzip.open(path) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
+        with open(path, "rb") as file, targz.reading(file) as archive:
             for entry in archive:
                 parts = [part for part in entry.name.split("/") if part not in ("", ".")]
                 if len(parts) == 2 and parts[1] == CHART_FILE and entry.isreg():
                     if entry.size > MAX_CHART_FILE:
                         raise ChartError(f"size of '{entry.name}' exceeds '{MAX_CHART_FILE}' bytes limit")
-                    file = archive.extractfile(entry)
-                    assert file is not None
-                    return file.read()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as why:
+                    text = archive.extractfile(entry)
+                    assert text is not None
+                    return text.read()
+    except targz.UNREADABLE as why:
         raise ChartError(f"{os.path.basename(path)} is not a chart's archive: {why}") from None
     except OSError as why:
         raise ChartError(f"cannot read {path}: {why.strerror or why}") from None

@@ -169,6 +169,17 @@ def test_pull_trusts_no_archive(run: Run, registry: Registry, tmp_path: Path) ->
     assert not (tmp_path / "evil").exists()
 
 
+def test_pull_takes_a_gzip_header_with_an_extra_field(run: Run, registry: Registry, tmp_path: Path) -> None:
+    packed = layer([(tarfile.TarInfo("a.yaml"), b"a: 1\n")])
+    extra = b"+aHR0cHM6"
+    rest = packed[10:].partition(b"\0")[2] if packed[3] & 8 else packed[10:]
+    header = packed[:3] + b"\x04" + packed[4:10] + len(extra).to_bytes(2, "little") + extra
+    store(registry, header + rest)
+    code, _, err = run("pull", "artifact", f"oci://{registry.address}/org/app:v1", f"--output={tmp_path}")
+    assert code == 0, err
+    assert (tmp_path / "a.yaml").read_text() == "a: 1\n"
+
+
 def test_pull_checks_what_it_got(run: Run, registry: Registry, manifests: Path, tmp_path: Path) -> None:
     push(run, registry, manifests, "--reproducible")
     registry.blobs[LAYER] = gzip.compress(b"other")[: len(registry.blobs[LAYER])].ljust(
