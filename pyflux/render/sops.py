@@ -46,6 +46,11 @@ def is_encrypted(obj: Obj) -> bool:
     return isinstance(metadata, dict) and bool(metadata.get("mac"))
 
 
+def is_encrypted_text(text: bytes, kind: str) -> bool:
+    """True for a file of the format `kind` that SOPS encrypted."""
+    return _MARKS[kind] in text
+
+
 def opted_out(obj: Obj) -> bool:
     """True for an object whose annotation says that it is not to be decrypted."""
     metadata = obj.get("metadata")
@@ -110,7 +115,7 @@ class Sops:
             raise BuildError(f"cannot decrypt file with size ({size} bytes) exceeding limit ({MAX_FILE})")
         with open(path, "rb") as file:
             text = file.read()
-        return self.decrypt(text, kind, kind) if _MARKS[kind] in text else None
+        return self.decrypt(text, kind, kind) if is_encrypted_text(text, kind) else None
 
     def decrypt(self, text: bytes, kind: str, out: str) -> bytes:
         """A text of format `kind` in the clear, in format `out`. Raises BuildError."""

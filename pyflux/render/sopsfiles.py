@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render.overlay import BuildError, find
-from pyflux.render.sops import format_of
+from pyflux.render.sops import MAX_FILE, format_of, is_encrypted_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,32 @@ class _Search:
             raise BuildError(f"error decrypting sources: {shown}: {why.message}", hint=why.hint) from None
         if clear is not None:
             self.files[path] = clear
+
+
+def unmarked(path: str, kind: str) -> bytes | None:
+    """What is left of an encrypted file for those without its key: the same, less what SOPS added for itself.
+
+    So a build has the right objects and keys, and values that differ where the secrets do.
+    """
+    from pyflux.ui.yamlin import YamlError, load_all
+    from pyflux.ui.yamlout import dump
+
+    with open(path, "rb") as file:
+        text = file.read(MAX_FILE)
+    if not is_encrypted_text(text, kind):
+        return None
+    if kind == "dotenv":
+        return b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(b"sops_"))
+    if kind not in ("yaml", "json"):
+        return None
+    try:
+        documents = load_all(text, strict=False)
+    except YamlError:
+        return None
+    for document in documents:
+        if isinstance(document, dict):
+            document.pop("sops", None)
+    return "---\n".join(map(dump, documents)).encode()
 
 
 def _leaves(path: str) -> bool:

@@ -12,6 +12,7 @@ from pyflux.ui.yamlout import dump
 Obj = dict[str, Any]
 
 MASK = "**SOPS**"
+CIPHERTEXT = "ENC[AES256_GCM,data:"
 _DOCKER = "kubernetes.io/dockerconfigjson"
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
@@ -56,6 +57,35 @@ def _masked_file(obj: Obj, value: str) -> str:
         name = obj["metadata"]["name"]
         raise BuildError(f"failed to mask secret {name} sops data: {why}") from None
     return _encode(MASK) if b"sops" in content and b"ENC[" in content else value
+
+
+def is_ciphertext(text: str) -> bool:
+    """True for a value as SOPS leaves it in the place of a secret one."""
+    return text.startswith(CIPHERTEXT)
+
+
+def masked(obj: Obj) -> Obj:
+    """A Secret without ciphertext, for showing; any other object as it is."""
+    if obj.get("kind") != "Secret":
+        return obj
+    data = {key: _encode(MASK) if _is_secret(value) else value for key, value in _items(obj, "data")}
+    plain = {key: MASK if CIPHERTEXT in str(value) else value for key, value in _items(obj, "stringData")}
+    shown = {key: value for key, value in obj.items() if key != "sops"}
+    return {**shown, **({"data": data} if data else {}), **({"stringData": plain} if plain else {})}
+
+
+def _items(obj: Obj, field: str) -> list[tuple[str, Any]]:
+    found = obj.get(field)
+    return list(found.items()) if isinstance(found, dict) else []
+
+
+def _is_secret(value: object) -> bool:
+    if CIPHERTEXT in str(value):
+        return True
+    try:
+        return CIPHERTEXT.encode() in decode(str(value))
+    except ValueError:
+        return False
 
 
 def decode(text: str) -> bytes:

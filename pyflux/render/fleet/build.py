@@ -23,6 +23,8 @@ from pyflux.render.fleet.model import (
     Cluster,
     Obj,
     ObjectId,
+    Unavailable,
+    Undefined,
     Unit,
     id_of,
     is_indexed,
@@ -39,14 +41,6 @@ if TYPE_CHECKING:
     from pyflux.render.fleet.cache import Cache
 
 MAX_UNITS = 20_000
-
-
-class Unavailable(PyfluxError):
-    """A source or chart that is not in the repository and was not fetched; the message says why."""
-
-
-class Undefined(Unavailable):
-    """A source that the repository refers to and does not define."""
 
 
 class Place:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyflux.errors import PyfluxError
+
 Obj = dict[str, Any]
 ObjectId = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -14,6 +16,14 @@ HELM_RELEASE = "HelmRelease"
 FLUX_GROUP = ".toolkit.fluxcd.io/"
 KUSTOMIZE_GROUP = "kustomize.toolkit.fluxcd.io/"
 HELM_GROUP = "helm.toolkit.fluxcd.io/"
+
+
+class Unavailable(PyfluxError):
+    """Something that is not in the repository and was not fetched, or cannot be read in it; the message says why."""
+
+
+class Undefined(Unavailable):
+    """A source that the repository refers to and does not define."""
 
 
 def id_of(obj: Obj) -> ObjectId:

@@ -8,7 +8,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render import guard, helm, kustomize, manifests, overlay
+from pyflux.render.fleet.model import Unavailable, show_id
 from pyflux.render.ignore import Ignore
+from pyflux.render.sopsfiles import unmarked
+from pyflux.render.sopsmask import is_ciphertext
 from pyflux.render.values import compose
 
 if TYPE_CHECKING:
@@ -53,13 +56,14 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     unit.problems += variables.missing
     strict = cluster.strict and variables.complete
     owned = _owner_labels(unit)
+    encrypted = bool(spec.get("decryption"))
     key = cache.key(
         folder,
         (
             "kustomization",
             kustomize_identity(),
             unit.path,
-            json.dumps([made.content, made.name, variables.values, strict, owned], sort_keys=True),
+            json.dumps([made.content, made.name, variables.values, strict, owned, encrypted], sort_keys=True),
         ),
         files,
     )
@@ -67,7 +71,7 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     if known is not None:
         objects: list[Obj] = known
         return objects
-    text = kustomize.build(folder, unit.path, spec, ignore=ignore)
+    text = kustomize.build(folder, unit.path, spec, ignore=ignore, decrypt=unmarked if encrypted else None)
     text = manifests.post_build(text, variables=variables.values, strict=strict)
     objects = manifests.read_objects(text)
     for obj in objects:
@@ -108,9 +112,16 @@ def _own(obj: Obj, owned: Obj) -> None:
         meta["annotations"] = {**(meta.get("annotations") or {}), **owned["annotations"]}
 
 
-def lookup_in(cluster: Cluster) -> Lookup:
-    """Finds ConfigMaps and Secrets that the repository itself defines."""
-    return lambda kind, namespace, name: cluster.index.get((kind, namespace, name))
+def _lookup_in(cluster: Cluster) -> Lookup:
+    """Finds ConfigMaps and Secrets that the repository itself defines; raises Unavailable for an encrypted Secret."""
+
+    def lookup(kind: str, namespace: str, name: str) -> Obj | None:
+        found = cluster.index.get((kind, namespace, name))
+        if kind == "Secret" and found is not None and any(is_ciphertext(value) for value in _texts_of(found).values()):
+            raise Unavailable(f"its values from {show_id((kind, namespace, name))} are encrypted with SOPS")
+        return found
+
+    return lookup
 
 
 def references(unit: Unit) -> list[tuple[str, str, str]]:
@@ -147,7 +158,7 @@ def variables_of(unit: Unit, cluster: Cluster) -> Variables:
                 missing.append(f"substituteFrom: {kind} {unit.namespace}/{name} is not in the repository")
             continue
         data = _data_of(obj)
-        complete = complete and len(data) == len({*(obj.get("data") or {}), *(obj.get("stringData") or {})})
+        complete = complete and len(data) == len(_keys_of(obj))
         found.update(data)
     found.update({key: str(value) for key, value in (post_build.get("substitute") or {}).items()})
     if not found and post_build.get("substituteStrategy") != "Always":
@@ -165,11 +176,24 @@ def is_strict(objects: list[Obj]) -> bool:
     return True
 
 
+def _keys_of(obj: Obj) -> set[str]:
+    return {*(obj.get("data") or {}), *(obj.get("stringData") or {})}
+
+
 def _data_of(obj: Obj) -> dict[str, str]:
+    # what SOPS encrypted is known in the cluster only
+    return {key: value for key, value in _texts_of(obj).items() if not is_ciphertext(value)}
+
+
+def _texts_of(obj: Obj) -> dict[str, str]:
     data = {key: str(value) for key, value in (obj.get("data") or {}).items()}
     if obj.get("kind") != "Secret":
         return data
-    clear = {key: b64decode(value).decode("utf-8", "replace") for key, value in data.items() if _is_base64(value)}
+    clear = {
+        key: b64decode(value).decode("utf-8", "replace") if _is_base64(value) else value
+        for key, value in data.items()
+        if _is_base64(value) or is_ciphertext(value)
+    }
     return {**clear, **{key: str(value) for key, value in (obj.get("stringData") or {}).items()}}
 
 
@@ -184,7 +208,7 @@ def _is_base64(text: str) -> bool:
 
 def build_release(unit: Unit, cluster: Cluster, chart: helm.ChartSource, cache: Cache) -> list[Obj]:
     """The objects of a HelmRelease. Raises HelmError, ValuesError."""
-    values: dict[str, Any] = compose(unit.spec, unit.namespace, lookup_in(cluster))
+    values: dict[str, Any] = compose(unit.spec, unit.namespace, _lookup_in(cluster))
     if os.path.isfile(chart.path):
         root, files = os.path.dirname(chart.path), [chart.path]
     else:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pyflux import __version__
+from pyflux.render.sopsmask import masked
 from pyflux.ui.yamlout import dump
 from pyflux.verbs.fleet.common import KINDS, built, cache_for, chosen, tell
 
@@ -35,6 +36,6 @@ def _text(source: str, unit: Unit, texts: Cache) -> str:
     known = texts.get(key)
     if isinstance(known, str):
         return known
-    text = "".join(f"---\n{source}\n{dump(obj)}" for obj in unit.objects)
+    text = "".join(f"---\n{source}\n{dump(masked(obj))}" for obj in unit.objects)
     texts.put(key, text)
     return text

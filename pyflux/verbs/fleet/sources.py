@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
 from pyflux.render import helm
-from pyflux.render.fleet.build import Unavailable, Undefined
-from pyflux.render.fleet.model import Obj, ObjectId, id_of, show_id
+from pyflux.render.fleet.model import Obj, ObjectId, Unavailable, Undefined, id_of, show_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
