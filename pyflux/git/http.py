@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dulwich.client import Urllib3HttpGitClient
 from dulwich.errors import GitProtocolError
 
+from pyflux.git import deadline
 from pyflux.git.connections import network_error, pool
 from pyflux.git.errors import GitError, GitUnreachable, LoginRefused, RepositoryMissing
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 15.0
 READ_TIMEOUT = 120.0
+_PIECE = 1 << 16
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -31,7 +33,7 @@ class HttpClient(Urllib3HttpGitClient):
         import urllib3
 
         self._where = url
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        timeout = urllib3.Timeout(connect=deadline.left(CONNECT_TIMEOUT), read=deadline.left(READ_TIMEOUT))
         super().__init__(url.plain, pool_manager=pool(url, auth, timeout), quiet=True)
         header = authorization(url, auth)
         if header:
@@ -53,7 +55,28 @@ class HttpClient(Urllib3HttpGitClient):
             status = answer.status
             answer.close()
             raise status_error(self._where, status)
-        return answer, read
+        return answer, self._bounded(answer) if deadline.is_set() else read
+
+    def _bounded(self, answer: Any) -> Callable[[int], bytes]:
+        """Reads an answer piece by piece, so that one that comes slowly is given up in time."""
+        from urllib3.exceptions import HTTPError
+
+        def read(size: int | None = None) -> bytes:
+            pieces: list[bytes] = []
+            missing = -1 if size is None else size
+            while missing:
+                deadline.left(READ_TIMEOUT)
+                try:
+                    piece = answer.read1(missing if missing > 0 else _PIECE)
+                except HTTPError as why:
+                    raise network_error(self._where, why) from None
+                if not piece:
+                    break
+                pieces.append(piece)
+                missing -= len(piece) if missing > 0 else 0
+            return b"".join(pieces)
+
+        return read
 
 
 def authorization(url: RemoteUrl, auth: Auth) -> str:

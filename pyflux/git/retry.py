@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from pyflux.git import deadline
 from pyflux.git.errors import GitError
 
 TYPE_CHECKING = False
@@ -33,6 +34,6 @@ def with_retries(
                 raise
             if before_retry is not None:
                 before_retry(why)
-            sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            sleep(deadline.left(delay * random.uniform(0.8, 1.2)))  # noqa: S311 - jitter, not a secret
             delay *= 2
     raise AssertionError("unreachable")

@@ -13,6 +13,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pyflux.git.deadline import left
 from pyflux.git.errors import GitError, GitUnreachable, HostKeyRefused, KeyUnusable, LoginRefused
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Channel:
     # called by dulwich
     def read(self, size: int) -> bytes:
         with self._ready:
-            waited = self._ready.wait_for(lambda: len(self._data) >= size or self._ended, READ_TIMEOUT)
+            waited = self._ready.wait_for(lambda: len(self._data) >= size or self._ended, left(READ_TIMEOUT))
             if not waited:
                 raise GitUnreachable(f"{self._where} stopped answering")
             taken = bytes(self._data[:size])
@@ -216,7 +217,7 @@ class Channel:
             self.channel.write(bytes(data))
 
         try:
-            _run(send(), READ_TIMEOUT)
+            _run(send(), left(READ_TIMEOUT))
         except OSError as why:
             raise GitUnreachable(f"the SSH connection to {self._where} broke: {why}") from None
         return len(data)
@@ -269,7 +270,7 @@ class Vendor:
         version = 2 if protocol_version is None else protocol_version
         variables = {"GIT_PROTOCOL": f"version={version}"} if version else {}
         try:
-            _run(_open(self._url, self._auth, command.decode(), variables, channel), CONNECT_TIMEOUT)
+            _run(_open(self._url, self._auth, command.decode(), variables, channel), left(CONNECT_TIMEOUT))
         except GitError:
             raise
         except Exception as why:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from pyflux.git.deadline import left
 from pyflux.git.errors import GitError, RefMissing, TooLarge
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Store:
 
             def take(data: bytes) -> int:
                 nonlocal size
+                left(0)
                 size += len(data)
                 if size > max_pack:
                     raise TooLarge(f"{remote.url.shown} holds more than {max_pack >> 20} MiB")

@@ -14,6 +14,7 @@ from pyflux.controllers.source.outcome import (
     BUILD_FAILED,
     FETCH_FAILED,
     IN_STORAGE,
+    INCLUDE_UNAVAILABLE,
     OUTDATED,
     STORAGE_FAILED,
     SourceFailed,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 COMPONENT = "source-controller"
 GROUP = "source.toolkit.fluxcd.io"
-_FAILURES = (FETCH_FAILED, BUILD_FAILED, STORAGE_FAILED)
+_FAILURES = (FETCH_FAILED, BUILD_FAILED, INCLUDE_UNAVAILABLE, STORAGE_FAILED)
+NEW_ARTIFACT = "NewArtifact"
 
 
 class SourceController:
@@ -124,8 +126,10 @@ class SourceController:
     def _check_storage(self, obj: Obj, patcher: Patcher) -> None:
         status = obj["status"]
         artifact = status.get("artifact")
-        if artifact:
-            self.storage.collect(obj, artifact)
+        collected = self.storage.collect(obj, artifact) if artifact else 0
+        if collected:
+            text = f"garbage collected {collected} artifacts"
+            self.recorder.event(COMPONENT, obj, "Normal", "GarbageCollectionSucceeded", text)
         missing = bool(artifact) and not self.storage.intact(artifact)
         if missing:
             del status["artifact"]
@@ -161,6 +165,9 @@ class SourceController:
         artifact = obj["status"]["artifact"]
         notes = {f"{GROUP}/revision": artifact["revision"], f"{GROUP}/digest": artifact["digest"]}
         old = ((before.get("status") or {}).get("artifact") or {}).get("digest")
-        if old != artifact["digest"] or any(conditions.get(before, kind) for kind in _FAILURES):
-            self.recorder.event(COMPONENT, obj, "Normal", reason, message, notes)
-            self.log(f"{title(obj)}: {message}")
+        if old == artifact["digest"]:
+            if not any(conditions.get(before, kind) for kind in _FAILURES):
+                return
+            reason = conditions.SUCCEEDED if reason == NEW_ARTIFACT else reason
+        self.recorder.event(COMPONENT, obj, "Normal", reason, message, notes)
+        self.log(f"{title(obj)}: {message}")

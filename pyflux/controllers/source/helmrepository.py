@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pyflux.controllers import conditions
 from pyflux.controllers.core import FINALIZER
 from pyflux.controllers.source import chartindex
-from pyflux.controllers.source.base import SourceController
+from pyflux.controllers.source.base import NEW_ARTIFACT, SourceController
 from pyflux.controllers.source.helmauth import repository_login
 from pyflux.controllers.source.httpget import HttpError, download
 from pyflux.controllers.source.outcome import FETCH_FAILED, IN_STORAGE, SourceFailed, SourceStalled
@@ -63,7 +63,7 @@ class HelmRepositoryController(SourceController):
             obj, IN_STORAGE, "True", conditions.SUCCEEDED, f"stored artifact: revision '{artifact['revision']}'"
         )
         message = f"stored fetched index of size {human_size(artifact['size'])} from '{url}'"
-        return message, "NewArtifact"
+        return message, NEW_ARTIFACT
 
     def _keep(self, obj: Obj, patcher: Patcher, path: str) -> None:
         with open(path, "rb") as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
 from pyflux.controllers.source import chartindex
-from pyflux.controllers.source.base import SourceController
+from pyflux.controllers.source.base import NEW_ARTIFACT, SourceController
 from pyflux.controllers.source.helmauth import repository_login
 from pyflux.controllers.source.httpget import HttpError
 from pyflux.controllers.source.ocipull import Registry
@@ -70,7 +70,7 @@ class OCIRepositoryController(SourceController):
             raise SourceFailed(FETCH_FAILED, "OCIArtifactPullFailed", text) from None
         text = f"stored artifact for digest '{revision}'"
         conditions.put(obj, IN_STORAGE, "True", conditions.SUCCEEDED, text)
-        return f"stored artifact with revision '{revision}' from '{spec['url']}'", "NewArtifact"
+        return f"stored artifact with revision '{revision}' from '{spec['url']}'", NEW_ARTIFACT
 
     @staticmethod
     def _is_current(obj: Obj, revision: str) -> bool:
