@@ -255,7 +255,7 @@ def _apply_globals(env: Env, line: Line) -> None:
 
 
 def _contexts(env: Env) -> list[str]:
-    from pyflux.kube.config import kubeconfig
+    from pyflux.kube.kubeconfig import kubeconfig
 
     return sorted(kubeconfig(env).contexts)
 

@@ -124,7 +124,7 @@ def _namespace(env: Env, call: Call) -> str:
     if "namespace" in call.changed:
         return str(call.values["namespace"])
     if call.values["ns-follows-kube-context"] or env.environ.get("FLUX_NS_FOLLOWS_KUBE_CONTEXT"):
-        from pyflux.kube.config import context_namespace
+        from pyflux.kube.kubeconfig import context_namespace
 
         found = context_namespace(env)
         if found:

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+from pyflux.errors import ConfigError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyflux.env import Env
     from pyflux.kube.client import Client
 
 
-def connect(env: Env) -> Client:
-    """A client for the cluster that `env.kube` and the kubeconfig name. Raises ConfigError."""
+def connect(env: Env, *, failed: str = "") -> Client:
+    """A client for the cluster that `env.kube` and the kubeconfig name.
+
+    Raises ConfigError, with `failed` before what it says.
+    """
     from pyflux.kube.client import Client
     from pyflux.kube.config import load
 
-    return Client(load(env), timeout=env.kube.timeout, sleep=env.sleep)
+    try:
+        target = load(env)
+    except ConfigError as error:
+        raise ConfigError(failed + error.message, hint=error.hint) from None
+    return Client(target, timeout=env.kube.timeout, sleep=env.sleep)

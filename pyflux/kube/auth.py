@@ -12,6 +12,7 @@ import subprocess
 
 from pyflux.errors import ConfigError
 from pyflux.kube.config import Target
+from pyflux.kube.kubeconfig import FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run_plugin(plugin: dict[str, Any], target: Target) -> dict[str, Any]:
     version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
     program = name
     if os.sep in name and not os.path.isabs(name):
-        program = os.path.join(str(plugin.get("__folder__") or ""), name)
+        program = os.path.join(str(plugin.get(FOLDER) or ""), name)
     spec: dict[str, Any] = {"interactive": os.isatty(0)}
     if plugin.get("provideClusterInfo"):
         from base64 import b64encode

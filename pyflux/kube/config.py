@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pyflux.errors import ConfigError
+from pyflux.kube.kubeconfig import FILE, FOLDER, Kubeconfig, bad_file, kubeconfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from pyflux.env import Env
 
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n")
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
 class Target:
@@ -69,128 +70,17 @@ class Target:
         return other
 
 
-def parse_kubeconfig(text: str) -> Any:
-    """The value of a kubeconfig's text (YAML or JSON). Raises ValueError."""
-    if text.lstrip().startswith("{"):
-        import json
-
-        try:
-            return json.loads(text)
-        except ValueError:
-            pass
-    from pyflux.kube.simpleyaml import parse
-
-    value = parse(text)
-    if value is not None or not text.strip():
-        return value
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except FileNotFoundError:
-        raise ConfigError(f"kubernetes configuration load failed: stat {path}: no such file or directory") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"kubernetes configuration load failed: cannot read {path}: {reason}") from None
-    try:
-        value = parse_kubeconfig(text)
-    except ValueError as error:
-        raise ConfigError(
-            f'kubernetes configuration load failed: error loading config file "{path}": {error}'
-        ) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f'kubernetes configuration load failed: "{path}" is not a kubeconfig')
-    return value
-
-
-def _entries(config: dict[str, Any], section: str, key: str, folder: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for entry in config.get(section) or []:
-        if not isinstance(entry, dict) or "name" not in entry:
-            continue
-        value = dict(entry.get(key) or {})
-        for name in _FILE_KEYS:
-            if value.get(name) and not os.path.isabs(str(value[name])):
-                value[name] = os.path.join(folder, str(value[name]))
-        value["__folder__"] = folder
-        found.setdefault(str(entry["name"]), value)
-    return found
-
-
-class Kubeconfig:
-    """All kubeconfig files merged: contexts, clusters and users by name."""
-
-    def __init__(self) -> None:
-        self.files: list[str] = []
-        self.current = ""
-        self.contexts: dict[str, dict[str, Any]] = {}
-        self.clusters: dict[str, dict[str, Any]] = {}
-        self.users: dict[str, dict[str, Any]] = {}
-
-    def merge(self, path: str) -> None:
-        config = _read(path)
-        folder = os.path.dirname(os.path.abspath(path))
-        self.files.append(path)
-        self.current = self.current or str(config.get("current-context") or "")
-        for mine, section, key in (
-            (self.contexts, "contexts", "context"),
-            (self.clusters, "clusters", "cluster"),
-            (self.users, "users", "user"),
-        ):
-            for name, value in _entries(config, section, key, folder).items():
-                mine.setdefault(name, value)
-
-
-def kubeconfig(env: Env) -> Kubeconfig:
-    """The merged kubeconfig: `--kubeconfig`, else KUBECONFIG's files, else ~/.kube/config. Raises ConfigError."""
-    merged = Kubeconfig()
-    if env.kube.kubeconfig:
-        merged.merge(env.kube.kubeconfig)
-        return merged
-    listed = env.environ.get("KUBECONFIG", "")
-    home = env.environ.get("HOME") or os.path.expanduser("~")
-    paths = [p for p in listed.split(os.pathsep) if p] if listed else [os.path.join(home, ".kube", "config")]
-    for path in paths:
-        if os.path.exists(path):
-            merged.merge(path)
-    return merged
-
-
-def context_namespace(env: Env) -> str:
-    """The namespace of the context in use; empty where there is none or the kubeconfig cannot be read."""
-    try:
-        config = kubeconfig(env)
-    except ConfigError:
-        return ""
-    context = config.contexts.get(env.kube.context or config.current)
-    return str(context.get("namespace") or "") if context else ""
-
-
 def load(env: Env) -> Target:
     """The API server and identity to use. Raises ConfigError with what is missing."""
     options = env.kube
     config = kubeconfig(env)
     name = options.context or config.current
-    context = config.contexts.get(name)
-    if name and context is None:
-        raise ConfigError(
-            f'kubernetes configuration load failed: context "{name}" does not exist',
-            hint=f"contexts there are: {', '.join(sorted(config.contexts)) or 'none'}",
-        )
-    context = context or {}
-    cluster = _named(config.clusters, "cluster", options.cluster or str(context.get("cluster") or ""))
-    user = _named(config.users, "auth info", options.user or str(context.get("user") or ""))
+    context = _context(config, options.context)
+    cluster = _cluster_of(config, options.cluster, context, name)
+    user_name = options.user or str(context.get("user") or "")
+    user = config.users.get(user_name)
+    if user is None and options.user:
+        raise ConfigError(f'auth info "{user_name}" does not exist')
     server = options.server or str(cluster.get("server") or "")
     if not server:
         target = _in_cluster(env)
@@ -198,6 +88,11 @@ def load(env: Env) -> Target:
             target = _nowhere(env, config)
     else:
         target = Target(server if "://" in server else "http://" + server)
+        cluster = _with_flags(cluster, {"certificate-authority": options.certificate_authority})
+        # a context may name a user that is not there: the cluster then takes everybody
+        flags = {"client-certificate": options.client_certificate, "client-key": options.client_key}
+        user = _with_flags(user or {}, flags)
+        _confirm(env, cluster, options.cluster or str(context.get("cluster") or ""), user, user_name)
         _cluster(target, cluster)
         _user(target, user)
     target.context = name
@@ -205,13 +100,64 @@ def load(env: Env) -> Target:
     return target
 
 
-def _named(entries: dict[str, dict[str, Any]], what: str, name: str) -> dict[str, Any]:
-    if not name:
-        return {}
-    found = entries.get(name)
-    if found is None:
-        raise ConfigError(f'kubernetes configuration load failed: {what} "{name}" does not exist')
-    return found
+def _context(config: Kubeconfig, wanted: str) -> dict[str, Any]:
+    """The context in use; empty where none is named."""
+    name = wanted or config.current
+    context = config.contexts.get(name)
+    if name and context is None:
+        hint = f"contexts there are: {', '.join(sorted(config.contexts)) or 'none'}"
+        if wanted:
+            raise ConfigError(f'context "{name}" does not exist', hint=hint)
+        raise ConfigError(f"invalid configuration: context was not found for specified context: {name}", hint=hint)
+    return context or {}
+
+
+def _cluster_of(config: Kubeconfig, wanted: str, context: dict[str, Any], context_name: str) -> dict[str, Any]:
+    name = wanted or str(context.get("cluster") or "")
+    found = config.clusters.get(name)
+    if name and found is None:
+        where = "" if wanted else f' of context "{context_name}"'
+        raise ConfigError(f'cluster "{name}"{where} does not exist')
+    return found or {}
+
+
+def _with_flags(entry: dict[str, Any], flags: dict[str, str]) -> dict[str, Any]:
+    """The entry with the files of the flags that were given in the place of its own."""
+    given = {key: path for key, path in flags.items() if path}
+    return {**{key: value for key, value in entry.items() if key.removesuffix("-data") not in given}, **given}
+
+
+def _confirm(env: Env, cluster: dict[str, Any], cluster_name: str, user: dict[str, Any], user_name: str) -> None:
+    """Raises ConfigError, in clientcmd's words, for what cannot be used as it is."""
+    faults = _unreadable(cluster, ("certificate-authority", "certificate-authority"), cluster_name)
+    if user.get("client-certificate") or user.get("client-certificate-data"):
+        if not user.get("client-key") and not user.get("client-key-data"):
+            how = "to use the clientCert authentication method."
+            faults.append(f"client-key-data or client-key must be specified for {user_name} {how}")
+        faults += _unreadable(user, ("client-certificate", "client-cert"), user_name)
+        faults += _unreadable(user, ("client-key", "client-key"), user_name)
+    options = env.kube
+    flags = (options.as_uid, options.as_groups, options.as_user_extra)
+    acts = any(flags) or any(user.get(key) for key in ("as-uid", "as-groups", "as-user-extra"))
+    if acts and not options.as_user and not user.get("as"):
+        faults.append(f"requesting uid, groups or user-extra for {user_name} without impersonating a user")
+    if faults:
+        text = faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]"
+        raise ConfigError(f"invalid configuration: {text}")
+
+
+def _unreadable(entry: dict[str, Any], names: tuple[str, str], owner: str) -> list[str]:
+    """What keeps the file that `names` (its key, its name in messages) names from being read."""
+    key, shown = names
+    path = entry.get(key)
+    if not path or entry.get(key + "-data"):
+        return []
+    try:
+        open(str(path), "rb").close()
+    except OSError as error:
+        reason = f"open {path}: {(error.strerror or str(error)).lower()}"
+        return [f"unable to read {shown} {path} for {owner} due to {reason}"]
+    return []
 
 
 def _nowhere(env: Env, config: Kubeconfig) -> Target:
@@ -220,7 +166,7 @@ def _nowhere(env: Env, config: Kubeconfig) -> Target:
         return Target(master)
     looked = ", ".join(config.files) or env.kube.kubeconfig or env.environ.get("KUBECONFIG") or "~/.kube/config"
     raise ConfigError(
-        f"kubernetes configuration load failed: no cluster in {looked}",
+        f"there is no cluster in {looked}",
         hint="name a kubeconfig with --kubeconfig or KUBECONFIG, or start a cluster of your own: pyflux sandbox start",
     )
 
@@ -241,18 +187,20 @@ def _file(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise ConfigError(f"kubernetes configuration load failed: unable to read {path}: {error.strerror}") from None
+        raise ConfigError(f"unable to read {path}: {error.strerror}") from None
 
 
 def _pem(entry: Mapping[str, Any], key: str) -> bytes:
-    data = entry.get(key + "-data")
+    data = str(entry.get(key + "-data") or "")
     if data:
         from binascii import Error, a2b_base64
 
+        text = data.replace("\n", "").replace("\r", "")
         try:
-            return a2b_base64(str(data))
-        except (Error, ValueError):
-            raise ConfigError(f"kubernetes configuration load failed: {key}-data is not base64") from None
+            return a2b_base64(text, strict_mode=True)
+        except Error:
+            at = next((at for at, letter in enumerate(data) if letter not in _BASE64), len(data))
+            raise bad_file(str(entry[FILE]), f"illegal base64 data at input byte {at}") from None
     path = entry.get(key)
     return _file(str(path)) if path else b""
 
@@ -274,7 +222,7 @@ def _user(target: Target, user: Mapping[str, Any]) -> None:
     target.password = str(user.get("password") or "")
     plugin, provider = user.get("exec"), user.get("auth-provider")
     if isinstance(plugin, dict):
-        target.exec_plugin = {**plugin, "__folder__": user.get("__folder__", "")}
+        target.exec_plugin = {**plugin, FOLDER: user.get(FOLDER, "")}
     if isinstance(provider, dict):
         target.auth_provider = dict(provider)
     if user.get("as"):
@@ -288,12 +236,6 @@ def _user(target: Target, user: Mapping[str, Any]) -> None:
 
 def _flags(target: Target, env: Env) -> None:
     options = env.kube
-    if options.certificate_authority:
-        target.ca = _file(options.certificate_authority)
-    if options.client_certificate:
-        target.cert = _file(options.client_certificate)
-    if options.client_key:
-        target.key = _file(options.client_key)
     if options.token:
         target.token, target.token_file = options.token, ""
         target.exec_plugin = target.auth_provider = None
@@ -313,34 +255,7 @@ def _flags(target: Target, env: Env) -> None:
         acting.append((f"Impersonate-Extra-{key}", value))
     if acting:
         target.impersonate = acting
-    if target.impersonate and not any(name == "Impersonate-User" for name, _ in target.impersonate):
-        raise ConfigError("requesting uid, groups or user-extra without impersonating a user (use --as)")
     if not target.proxy:
-        target.proxy = _environment_proxy(target.server, env.environ)
+        from pyflux.kube.proxies import from_environment
 
-
-def _environment_proxy(server: str, environ: Mapping[str, str]) -> str:
-    scheme, _, rest = server.partition("://")
-    name = "HTTPS_PROXY" if scheme == "https" else "HTTP_PROXY"
-    proxy = environ.get(name) or environ.get(name.lower()) or ""
-    if not proxy:
-        return ""
-    host = rest.split("/")[0].rsplit(":", 1)[0].strip("[]").lower()
-    if host == "localhost" or host.startswith("127.") or host == "::1":
-        return ""
-    for pattern in (environ.get("NO_PROXY") or environ.get("no_proxy") or "").split(","):
-        entry = pattern.strip().lower()
-        if entry == "*" or (entry and (host == entry.lstrip(".") or host.endswith("." + entry.lstrip(".")))):
-            return ""
-        if "/" in entry and _in_network(host, entry):
-            return ""
-    return proxy if "://" in proxy else "http://" + proxy
-
-
-def _in_network(host: str, network: str) -> bool:
-    from ipaddress import ip_address, ip_network
-
-    try:
-        return ip_address(host) in ip_network(network, strict=False)
-    except ValueError:
-        return False
+        target.proxy = from_environment(target.server, env.environ)

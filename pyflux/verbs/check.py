@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyflux.catalog.semver import Version
 from pyflux.env import Call, Env
-from pyflux.errors import ConfigError, KubeError, PyfluxError, SilentExit
+from pyflux.errors import KubeError, PyfluxError, SilentExit
 from pyflux.kube import connect
 from pyflux.kube.client import Client
 from pyflux.kube.installation import CRDS, PART_OF_FLUX, find_installation
@@ -16,10 +16,7 @@ OLDEST_KUBERNETES = (1, 33, 0)
 def run(env: Env, call: Call) -> None:
     """Reports on stderr; ends with exit code 1 when a check fails. Raises ConfigError."""
     env.log.action("checking prerequisites")
-    try:
-        client = connect(env)
-    except ConfigError as error:
-        raise ConfigError(f"Kubernetes client initialization failed: {error.message}", hint=error.hint) from error
+    client = connect(env, failed="Kubernetes client initialization failed: kubernetes configuration load failed: ")
     good = check_kubernetes(env, client)
     if call.bool("pre"):
         if not good:

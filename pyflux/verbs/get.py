@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflux.catalog import kinds
-from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, SilentExit, UsageError
+from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, SilentExit, Unauthorized, UsageError
 from pyflux.kube import connect
 from pyflux.ui.table import table
 from pyflux.verbs import targets
@@ -95,6 +95,8 @@ def _of_each(
     for (kind, names), answer in zip(wanted.items(), answers, strict=True):
         if isinstance(answer, Invalid):
             raise targets.selector_error(answer, view.labels)
+        if isinstance(answer, Unauthorized):
+            raise answer
         if isinstance(answer, KubeError):
             failed.append(targets.explained(client, kind, answer) if isinstance(answer, NoMatch) else answer)
             continue
@@ -132,6 +134,8 @@ def run_all(env: Env, call: Call) -> None:
             continue
         if isinstance(answer, Invalid):
             raise targets.selector_error(answer, view.labels)
+        if isinstance(answer, Unauthorized):
+            raise answer
         if isinstance(answer, KubeError):
             env.log.failure(answer.message)
             continue

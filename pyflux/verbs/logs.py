@@ -74,7 +74,7 @@ def run(env: Env, call: Call) -> None:
     """`logs`."""
     if call.args:
         raise UsageError("no argument required")
-    client = connect(env)
+    client = connect(env, failed="kubernetes configuration load failed: ")
     namespace = call.str("flux-namespace")
     pods = find_pods(client, namespace)
     query = _query(call)

@@ -10,7 +10,7 @@ from typing import Any
 from pyflux.catalog import api
 from pyflux.catalog.resources import Resource, built_in
 from pyflux.env import Call, Env
-from pyflux.errors import KubeError, NotFound, PyfluxError
+from pyflux.errors import KubeError, NotFound, PyfluxError, Unauthorized
 from pyflux.kube import connect
 from pyflux.kube.client import Client
 from pyflux.kube.installation import CRDS, PART_OF_FLUX, find_installation
@@ -164,6 +164,8 @@ class Removal:
         self._env.log.success(f"{subject} finalizers deleted {self._mark}")
 
     def _failed(self, what: str, error: KubeError, *, gone_is_fine: bool = False) -> None:
+        if isinstance(error, Unauthorized):
+            raise error
         self._env.log.failure(f"{what}: {error.message}")
         if not (gone_is_fine and isinstance(error, NotFound)):
             self.failures += 1

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import asyncssh
 import pytest
 
-from pyflux.kube.config import parse_kubeconfig
+from pyflux.kube.kubeconfig import parse_kubeconfig
 from tests.real.githttp import GitHTTPServer
 
 PROGRAM = str(Path(sys.executable).with_name("pyflux"))

@@ -12,7 +12,8 @@ from pyflux.controllers.source.gitauth import read_secret
 from pyflux.env import Env, KubeOptions
 from pyflux.errors import KubeError, PyfluxError
 from pyflux.kube.client import Client
-from pyflux.kube.config import load, parse_kubeconfig
+from pyflux.kube.config import load
+from pyflux.kube.kubeconfig import parse_kubeconfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

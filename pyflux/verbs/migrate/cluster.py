@@ -19,7 +19,9 @@ _ATTEMPTS = 5
 def migrate_cluster(env: Env) -> None:
     """Migrates the objects of all Flux CRDs, then says so in the CRDs' status. Raises KubeError, PyfluxError."""
     env.log.action("starting migration of custom resources")
-    client = connect(env)
+    # flux's words for each step that failed
+    steps = "the Kubernetes client initialization failed: kubernetes configuration load failed: "
+    client = connect(env, failed=steps)
     try:
         crds = client.list(CRDS, labels=PART_OF_FLUX).items
     except KubeError as error:

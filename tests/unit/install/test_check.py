@@ -33,7 +33,7 @@ def controller(name: str, status: dict[str, Any] = READY) -> dict[str, Any]:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient([crd(WITNESS, ["v1beta2", "v1"]), controller("helm-controller")])
-    monkeypatch.setattr(check, "connect", lambda env: fake)
+    monkeypatch.setattr(check, "connect", lambda env, failed: fake)
     return fake
 
 

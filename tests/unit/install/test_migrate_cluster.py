@@ -34,7 +34,7 @@ def repository(name: str, *versions: str) -> dict[str, Any]:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient([definition(["v1beta2", "v1"]), repository("new", V1), repository("old", "x/v1beta2", V1)])
-    monkeypatch.setattr(cluster, "connect", lambda env: fake)
+    monkeypatch.setattr(cluster, "connect", lambda env, failed: fake)
     return fake
 
 

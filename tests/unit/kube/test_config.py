@@ -10,7 +10,8 @@ import pytest
 
 from pyflux.env import Env, KubeOptions
 from pyflux.errors import ConfigError
-from pyflux.kube.config import context_namespace, load
+from pyflux.kube.config import load
+from pyflux.kube.kubeconfig import context_namespace
 
 
 def write(path: Path, *, name: str, server: str, user: dict[str, Any] | None = None, **cluster: Any) -> Path:
@@ -69,31 +70,95 @@ def test_flags_win_over_files(tmp_path: Path) -> None:
         ({"cluster": "nope"}, 'cluster "nope" does not exist'),
         ({"user": "nope"}, 'auth info "nope" does not exist'),
         ({"kubeconfig": "/nonexistent"}, "stat /nonexistent: no such file or directory"),
-        ({"certificate_authority": "/nonexistent"}, "unable to read /nonexistent"),
-        ({"as_groups": ["g"]}, "without impersonating a user"),
-        ({"as_user": "u", "as_user_extra": ["x"]}, "key=value"),
+        (
+            {"certificate_authority": "/nonexistent"},
+            "invalid configuration: unable to read certificate-authority /nonexistent for a due to "
+            "open /nonexistent: no such file or directory",
+        ),
+        (
+            {"client_certificate": "/dev/null"},
+            "invalid configuration: client-key-data or client-key must be specified for a "
+            "to use the clientCert authentication method.",
+        ),
+        (
+            {"client_certificate": "/nonexistent"},
+            "invalid configuration: [client-key-data or client-key must be specified for a to use the clientCert "
+            "authentication method., unable to read client-cert /nonexistent for a due to "
+            "open /nonexistent: no such file or directory]",
+        ),
+        (
+            {"as_groups": ["g"]},
+            "invalid configuration: requesting uid, groups or user-extra for a without impersonating a user",
+        ),
+        ({"as_user": "u", "as_user_extra": ["x"]}, "--as-user-extra wants key=value, not 'x'"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_what_is_missing_is_named_in_the_words_of_clientcmd(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
     file = write(tmp_path / "c", name="a", server="https://a")
     with pytest.raises(ConfigError) as caught:
         load(env(file, **options))
-    assert message in caught.value.message
+    assert caught.value.message == message
+
+
+_WHOLE = """\
+current-context: c
+clusters: [{name: c, cluster: {server: "https://c"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {token: t}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("current-context: c", "current-context: z", "invalid configuration: context was not found for specified context: z"),
+        ("cluster: c, user", "cluster: z, user", 'cluster "z" of context "c" does not exist'),
+        ("{token: t}", "{as-groups: [g]}", "invalid configuration: requesting uid, groups or user-extra for u without impersonating a user"),
+        ('{server: "https://c"}', '{server: "https://c", certificate-authority-data: "YQ%="}', 'error loading config file "FILE": illegal base64 data at input byte 2'),
+        ("clusters: [{", "clusters: {a: b}\nx: [{", 'error loading config file "FILE": clusters is not a list'),
+        ("{token: t}", "t", 'error loading config file "FILE": user of u is not a map'),
+        ("users: [{name: u", "users: [\nname: ]u", 'error loading config file "FILE": yaml: line 4: did not find expected'),
+        (_WHOLE, "- a\n", 'error loading config file "FILE": it is not a kubeconfig'),
+        (_WHOLE, "", "there is no cluster in FILE"),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_used(tmp_path: Path, old: str, new: str, message: str) -> None:
+    file = tmp_path / "config"
+    assert old in _WHOLE
+    file.write_text(_WHOLE.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        load(env(file))
+    assert caught.value.message.startswith(message.replace("FILE", str(file)))
+
+
+def test_a_user_that_is_not_there_is_anybody(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(_WHOLE.replace("user: u}", "user: z}"))
+    target = load(env(file))
+    assert (target.server, target.token, target.cert) == ("https://c", "", b"")
+
+
+def test_flags_replace_what_the_file_has_in_itself(tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"own")
+    data = {"certificate-authority-data": "YQ=="}
+    file = write(tmp_path / "c", name="a", server="https://a", **data)
+    assert load(env(file)).ca == b"a"
+    assert load(env(file, certificate_authority=str(tmp_path / "own"))).ca == b"own"
 
 
 def test_no_cluster_at_all_says_what_to_do() -> None:
     with pytest.raises(ConfigError) as caught:
         load(env())
+    assert caught.value.message == "there is no cluster in ~/.kube/config"
     assert "--kubeconfig" in caught.value.hint
 
 
-def test_a_broken_file_is_one_line(tmp_path: Path) -> None:
-    file = tmp_path / "c"
-    file.write_text("a: [1\nb: }")
+def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(env(file))
-    assert str(file) in caught.value.message
-    assert "\n" not in caught.value.message
+        load(env(tmp_path))
+    assert caught.value.message == f'error loading config file "{tmp_path}": read {tmp_path}: is a directory'
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,15 @@ def test_refusals_are_one_line(status: int, text: str, api: Any, run: Any) -> No
     assert "Traceback" not in found.err
 
 
+@pytest.mark.parametrize("words", ["get all", "get ks,hr", "uninstall -s", "stats", "get ks"])
+def test_a_login_that_is_refused_ends_every_command_at_once(words: str, api: Any, run: Any) -> None:
+    api.refuse["/"] = (401, "Unauthorized")
+    found = run(*words.split())
+    assert found.code == 1
+    assert found.err.count("refused the login") == 1
+    assert found.out == ""
+
+
 def test_no_crds_and_no_server(api: Any, run: Any) -> None:
     api.resources = [r for r in api.resources if r.group == ""]
     found = run("get", "ks")
