@@ -226,6 +226,25 @@ class Repository:
             )
         return found
 
+    def referrers(self, reference: Reference) -> list[dict[str, Any]]:
+        """What refers to the artifact of a digest: descriptors with artifactType and digest. Raises RegistryError."""
+        self.login()
+        answer = self._send("GET", self._url(f"referrers/{reference.digest}"), ok=(200, 400, 404, 405, 406))
+        text = answer.body
+        if answer.status != 200:
+            # a registry without that part of the API keeps the list at a tag that the digest gives
+            try:
+                text = self.manifest(reference.with_tag(reference.digest.replace(":", "-", 1))).raw
+            except RegistryError as why:
+                if why.status == 404:
+                    return []
+                raise
+        try:
+            found = json.loads(text)["manifests"] or []
+        except (ValueError, KeyError, TypeError):
+            return []
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
     def put_manifest(self, reference: Reference, manifest: Manifest) -> None:
         """Stores a manifest under a tag or its digest. Raises RegistryError."""
         self.login()

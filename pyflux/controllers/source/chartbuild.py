@@ -31,9 +31,13 @@ _SUMMARIES = {
     "ValuesFilesError": "values files merge error",
     "DependencyBuildError": "dependency build error",
     "ChartPackageError": "chart package error",
+    "ChartVerificationError": "chart verification error",
     "AuthenticationFailed": "failed to authenticate with the Helm repository",
 }
-_BUILD = ("MetadataPatchError", "ValuesFilesError", "DependencyBuildError", "ChartPackageError")
+_BUILD = (
+    *("MetadataPatchError", "ValuesFilesError", "DependencyBuildError", "ChartPackageError"),
+    "ChartVerificationError",
+)
 _PERSISTENT = ("InvalidChartReference", "MetadataPatchError", "ValuesFilesError")
 
 
@@ -57,6 +61,8 @@ class Build:
     packaged: bool = False
     values_files: list[str] = field(default_factory=list)
     done: bool = False
+    verified: bool = False
+    """Whether a signature was asked for and found."""
 
     @property
     def summary(self) -> str:
@@ -100,9 +106,10 @@ def remote(remote: Remote, obj: Obj, folder: str, kept: str, announce: Callable[
         check_name(entry["name"], entry["version"])
     except ChartError as why:
         raise BuildFailed("ChartPullError", why.message) from None
+    verified = remote.verify(entry)
     files = _values_files(obj)
     metadata = str(obj["metadata"]["generation"]) if files else ""
-    build = Build(entry["name"], _version(entry["version"], metadata))
+    build = Build(entry["name"], _version(entry["version"], metadata), verified=verified)
     announce(build)
     if kept == f"{build.name}@{build.version}":
         return _as_kept(obj, build, bool(files), files)

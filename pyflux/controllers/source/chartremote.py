@@ -16,7 +16,9 @@ from pyflux.controllers.source.httpget import HttpError, download
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyflux.controllers.source.ocipull import Registry
     from pyflux.kube.client import Client
+    from pyflux.oci.cosign import Key
 
     Obj = dict[str, Any]
 
@@ -33,14 +35,20 @@ def _index(path: str, _digest: str) -> Obj:
 
 
 class Remote:
-    """The charts of one HelmRepository. `local` gives the file of its artifact."""
+    """The charts of one HelmRepository. `local` gives the file of its artifact.
 
-    def __init__(self, client: Client, repository: Obj, local: Callable[[Obj], str]) -> None:
+    With `keys`, a chart of a registry counts only when one of them signed it.
+    """
+
+    def __init__(
+        self, client: Client, repository: Obj, local: Callable[[Obj], str], keys: list[Key] | None = None
+    ) -> None:
         self._repository = repository
         self._url = str(repository["spec"]["url"])
         self._login = repository_login(client, repository)
         self._local = local
         self._oci = repository["spec"].get("type") == "oci"
+        self._keys = keys
 
     def find(self, name: str, wanted: str) -> Obj:
         """name, version and urls of the chart. Raises BuildFailed."""
@@ -57,7 +65,6 @@ class Remote:
 
     def _find_tag(self, name: str, wanted: str) -> Obj:
         from pyflux.catalog.semver import Version
-        from pyflux.controllers.source.ocipull import Registry
         from pyflux.oci.errors import OciError
 
         url = f"{self._url.rstrip('/')}/{name}"
@@ -65,7 +72,7 @@ class Remote:
             return {"name": os.path.basename(name), "version": wanted, "urls": [url]}
         prefix = "failed to get chart version for remote reference: "
         try:
-            with Registry(url, self._login, plain=bool(self._repository["spec"].get("insecure"))) as registry:
+            with self._registry(url) as registry:
                 tags = [tag.replace("_", "+") for tag in registry.tags()]
             return {"name": os.path.basename(name), "version": chartindex.newest(tags, wanted), "urls": [url]}
         except OciError as why:
@@ -73,6 +80,28 @@ class Remote:
             raise _pull_failed(text) from None
         except chartindex.IndexFailed as why:
             raise BuildFailed("ChartPullError", prefix + why.message) from None
+
+    def verify(self, entry: Obj) -> bool:
+        """True when a signature was asked for and found; the entry then has the signed digest. Raises BuildFailed."""
+        if not self._oci or self._keys is None:
+            return False
+        from pyflux.controllers.source.signatures import check
+        from pyflux.oci.errors import OciError
+
+        url = str(entry["urls"][0])
+        try:
+            with self._registry(url) as registry:
+                digest = registry.digest(_tag(entry))
+                check(registry, digest, self._keys)
+        except OciError as why:
+            raise BuildFailed("ChartVerificationError", f"failed to verify {url}: {why.message}") from None
+        entry["manifest"] = digest
+        return True
+
+    def _registry(self, url: str) -> Registry:
+        from pyflux.controllers.source.ocipull import Registry
+
+        return Registry(url, self._login, plain=bool(self._repository["spec"].get("insecure")))
 
     def download(self, entry: Obj, path: str) -> None:
         """Writes the chart's archive. Raises BuildFailed."""
@@ -94,20 +123,19 @@ class Remote:
             raise _pull_failed(prefix + why.message) from None
 
     def _pull(self, entry: Obj, path: str, prefix: str) -> None:
-        from pyflux.controllers.source.ocipull import Registry
         from pyflux.oci.errors import OciError
 
-        url = str(entry["urls"][0])
-        tag = entry["version"].replace("+", "_")
+        url, tag = str(entry["urls"][0]), _tag(entry)
         try:
-            with (
-                Registry(url, self._login, plain=bool(self._repository["spec"].get("insecure"))) as registry,
-                open(path, "wb") as file,
-            ):
-                manifest = registry.manifest(tag=tag)
+            with self._registry(url) as registry, open(path, "wb") as file:
+                manifest = registry.manifest(tag=tag, digest=entry.get("manifest", ""))
                 registry.layer(manifest, file, _CHART_LAYERS)
         except OciError as why:
             raise _pull_failed(f"{prefix}failed to get '{url}:{tag}': {why.message}") from None
+
+
+def _tag(entry: Obj) -> str:
+    return str(entry["version"]).replace("+", "_")
 
 
 def _pull_failed(text: str) -> BuildFailed:

@@ -41,7 +41,7 @@ def git_auth(client: Client, obj: Obj) -> Auth:
     provider = spec.get("provider") or "generic"
     if provider != "generic":
         raise AuthFailed(f"the git provider '{provider}' is not supported by pyflux's controllers")
-    proxy = _proxy(client, spec, namespace)
+    proxy = proxy_of(client, spec, namespace)
     url = urlsplit(spec["url"])
     data: dict[str, bytes] = {}
     if spec.get("secretRef"):
@@ -107,7 +107,8 @@ def _http(data: dict[str, bytes], user: str, proxy: str) -> Auth:
     )
 
 
-def _proxy(client: Client, spec: Obj, namespace: str) -> str:
+def proxy_of(client: Client, spec: Obj, namespace: str) -> str:
+    """The URL in `spec.proxySecretRef`, empty without one. Raises AuthFailed."""
     if not spec.get("proxySecretRef"):
         return ""
     name = spec["proxySecretRef"]["name"]

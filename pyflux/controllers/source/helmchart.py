@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
-from pyflux.controllers.source import chartbuild
+from pyflux.controllers.source import chartbuild, signatures
 from pyflux.controllers.source.base import SourceController
 from pyflux.controllers.source.chartbuild import Build, BuildFailed
 from pyflux.controllers.source.chartremote import Remote
@@ -52,10 +52,8 @@ class HelmChartController(SourceController):
             raise SourceWaiting(FETCH_FAILED, "NoSourceArtifact", text)
         if artifact:
             obj["status"]["observedSourceArtifactRevision"] = artifact["revision"]
-        if obj["spec"].get("verify"):
-            text = "the verification of signatures is not supported by pyflux's controllers"
-            raise SourceFailed(VERIFIED, "VerificationError", text, status="False")
-        conditions.remove(obj, VERIFIED)
+        if not obj["spec"].get("verify"):
+            conditions.remove(obj, VERIFIED)
         with tempfile.TemporaryDirectory(prefix="helmchart-") as folder:
             return self._build(client, obj, patcher, source, folder)
 
@@ -78,7 +76,10 @@ class HelmChartController(SourceController):
         kept = self._kept(obj)
         try:
             if obj["spec"]["sourceRef"]["kind"] == "HelmRepository":
-                remote = Remote(client, source, self.storage.local)
+                # as with Flux, there are signatures of charts in registries only
+                signed = obj["spec"].get("verify") and source["spec"].get("type") == "oci"
+                keys = signatures.keys_of(client, obj) if signed else None
+                remote = Remote(client, source, self.storage.local, keys)
                 build = chartbuild.remote(remote, obj, folder, kept, announce)
             else:
                 build = self._local(obj, source["status"]["artifact"], folder, kept, announce)
@@ -87,6 +88,9 @@ class HelmChartController(SourceController):
         conditions.remove(obj, FETCH_FAILED, BUILD_FAILED)
         if build.path:
             self.store(obj, build.version, f"{build.name}-{build.version}.tgz", build.path, LASTING)
+        if build.verified:
+            text = f"verified signature of version {build.version}"
+            conditions.put(obj, VERIFIED, "True", conditions.SUCCEEDED, text)
         status = obj["status"]
         status["observedChartName"] = build.name
         if obj["spec"].get("ignoreMissingValuesFiles") and build.values_files:
@@ -129,5 +133,7 @@ class HelmChartController(SourceController):
 def _as_source_failure(obj: Obj, why: BuildFailed) -> SourceFailed:
     condition, other = (BUILD_FAILED, FETCH_FAILED) if why.is_build else (FETCH_FAILED, BUILD_FAILED)
     conditions.remove(obj, other)
+    if why.reason == "ChartVerificationError":
+        conditions.put(obj, VERIFIED, "False", signatures.REASON, why.message)
     kind = SourceStalled if why.is_persistent else SourceFailed
     return kind(condition, why.reason, why.message)

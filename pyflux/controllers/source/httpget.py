@@ -41,6 +41,8 @@ class Login:
     ca: bytes = b""
     certificate: bytes = b""
     key: bytes = b""
+    proxy: str = ""
+    """URL of a proxy for registries; empty means what the environment says."""
     timeout: float = 60.0
 
     def context(self) -> ssl.SSLContext:

@@ -8,13 +8,17 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from pyflux.oci.artifact import find
 from pyflux.oci.client import Repository
+from pyflux.oci.cosign import is_signed
 from pyflux.oci.credentials import Credentials
 from pyflux.oci.errors import OciError
 from pyflux.oci.reference import parse_repository
 from pyflux.oci.transport import Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyflux.controllers.source.httpget import Login
+    from pyflux.oci.cosign import Key
 
     Obj = dict[str, Any]
 
@@ -27,7 +31,7 @@ class Registry:
     def __init__(self, url: str, login: Login, *, plain: bool = False) -> None:
         self.reference = parse_repository(url.removeprefix("oci://"))
         self._transport = Transport(
-            environ=os.environ,
+            environ={"https_proxy": login.proxy, "http_proxy": login.proxy} if login.proxy else os.environ,
             insecure=False,
             deadline=time.monotonic() + login.timeout,
             monotonic=time.monotonic,
@@ -55,6 +59,10 @@ class Registry:
         """The content of a manifest."""
         wanted = self.reference.with_digest(digest) if digest else self.reference.with_tag(tag)
         return find(self._repository, wanted)[1]
+
+    def is_signed(self, digest: str, keys: Sequence[Key]) -> bool:
+        """Whether one of the keys signed the artifact with cosign."""
+        return is_signed(self._repository, self.reference.with_digest(digest), keys)
 
     def layer(self, manifest: Obj, out: IO[bytes], media_types: tuple[str, ...] = ()) -> None:
         """Writes the first layer of one of the media types, or the first of all."""

@@ -8,7 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
-from pyflux.controllers.source import chartindex
+from pyflux.controllers.source import chartindex, signatures
 from pyflux.controllers.source.base import NEW_ARTIFACT, SourceController
 from pyflux.controllers.source.helmauth import repository_login
 from pyflux.controllers.source.httpget import HttpError
@@ -42,19 +42,14 @@ class OCIRepositoryController(SourceController):
 
     def produce(self, client: Client, obj: Obj, patcher: Patcher) -> tuple[str, str]:
         spec = obj["spec"]
-        if spec.get("verify"):
-            text = "the verification of signatures is not supported by pyflux's controllers"
-            raise SourceFailed(VERIFIED, "VerificationError", text, status="False")
-        conditions.remove(obj, VERIFIED)
-        if (spec.get("provider") or "generic") != "generic":
-            text = (
-                f"failed to get credential: the provider '{spec['provider']}' is not supported by pyflux's controllers"
-            )
-            raise SourceFailed(FETCH_FAILED, "AuthenticationFailed", text)
+        if conditions.has(obj, VERIFIED, "False") or not spec.get("verify"):
+            conditions.remove(obj, VERIFIED)
         login = repository_login(client, obj)
         try:
             with Registry(spec["url"], login, plain=bool(spec.get("insecure"))) as registry:
                 revision = _revision(registry, spec)
+                if spec.get("verify"):
+                    self._verify(client, obj, registry, revision)
                 if self._is_current(obj, revision):
                     conditions.remove(obj, FETCH_FAILED)
                 else:
@@ -71,6 +66,21 @@ class OCIRepositoryController(SourceController):
         text = f"stored artifact for digest '{revision}'"
         conditions.put(obj, IN_STORAGE, "True", conditions.SUCCEEDED, text)
         return f"stored artifact with revision '{revision}' from '{spec['url']}'", NEW_ARTIFACT
+
+    @staticmethod
+    def _verify(client: Client, obj: Obj, registry: Registry, revision: str) -> None:
+        """Checks the signature of what was not verified yet in the way that the spec asks for. Raises SourceFailed."""
+        known = conditions.get(obj, VERIFIED) or {}
+        same = (obj["status"].get("artifact") or {}).get("revision") == revision
+        if same and known.get("observedGeneration") == obj["metadata"]["generation"]:
+            return
+        keys = signatures.keys_of(client, obj)
+        try:
+            signatures.check(registry, revision.rpartition("@")[2], keys)
+        except OciError as why:
+            raise signatures.refused(obj, why.message) from None
+        text = f"verified signature of revision {revision}"
+        conditions.put(obj, VERIFIED, "True", conditions.SUCCEEDED, text)
 
     @staticmethod
     def _is_current(obj: Obj, revision: str) -> bool:
