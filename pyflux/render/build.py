@@ -72,15 +72,16 @@ def build(
     strict: bool = False,
     ignore_lines: Sequence[str] = (),
     sops: Sops | None = None,
+    warn: Callable[[str], None] | None = None,
     timeout: float = kustomize.DEFAULT_TIMEOUT,
 ) -> list[Obj]:
     """The objects of folder `path`, in kustomize's order. Raises BuildError.
 
     `variables` is asked for each object that may have some; None, from it or for it, substitutes nothing.
-    `sops` decrypts objects, and the files of generators and patches.
+    `sops` decrypts objects, and the files of generators and patches. `warn` is told kustomize's warnings.
     The folder may refer to files anywhere and to remote bases, as it may with flux: it is the user's own.
     """
-    text = _kustomized(kustomization, path, ignore_lines, sops, timeout)
+    text = _kustomized(kustomization, path, ignore_lines, sops, warn, timeout)
     namespace, name = name_of(kustomization)
     labels = {f"{GROUP}/name": name, f"{GROUP}/namespace": namespace}
     found: list[Obj] = []
@@ -102,7 +103,14 @@ def _is_applied(obj: Obj) -> bool:
     return bool(kind and version and name_of(obj)[1]) and not config
 
 
-def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], sops: Sops | None, timeout: float) -> str:
+def _kustomized(
+    kustomization: Obj,
+    path: str,
+    ignore_lines: Sequence[str],
+    sops: Sops | None,
+    warn: Callable[[str], None] | None,
+    timeout: float,
+) -> str:
     folder = os.path.realpath(path)
     rules = ignore.for_source(folder, "\n".join(ignore_lines))
     try:
@@ -113,6 +121,7 @@ def _kustomized(kustomization: Obj, path: str, ignore_lines: Sequence[str], sops
             ignore=rules,
             allow_remote=True,
             decrypt=sops.file if sops is not None else None,
+            warn=warn,
             timeout=timeout,
         )
     except (BuildError, YamlError) as why:

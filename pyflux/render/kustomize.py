@@ -21,6 +21,8 @@ from pyflux.render.sopsfiles import find_encrypted
 from pyflux.render.workspace import view
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyflux.render.ignore import Ignore
     from pyflux.render.sopsfiles import Decrypt
 
@@ -72,13 +74,14 @@ def build(
     ignore: Ignore | None = None,
     allow_remote: bool = False,
     decrypt: Decrypt | None = None,
+    warn: Callable[[str], None] | None = None,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> str:
     """The manifests of folder `path` below `root` for a Flux Kustomization's `spec`, as kustomize prints them.
 
     `root` bounds what the build may read; it is not changed. The spec's overlay fields are applied; substitution and
-    common metadata are not. `decrypt` gives the content of a file that SOPS encrypted. Raises BuildError with
-    kustomize-controller's message.
+    common metadata are not. `decrypt` gives the content of a file that SOPS encrypted; `warn` is told kustomize's
+    warnings, a line each. Raises BuildError with kustomize-controller's message.
     """
     directory = os.path.join(root, path)
     made = overlay.make(directory, spec, ignore=ignore)
@@ -88,7 +91,7 @@ def build(
         with view(root, path, made, clear=clear) as folder:
             private = os.path.normpath(os.path.join(folder, *(".." for part in path.split("/") if part)))
             try:
-                return _run(folder, made, allow_remote, timeout)
+                return _run(folder, allow_remote, warn, timeout)
             except _KustomizeFailed as failed:
                 # the view is gone when the message is read
                 base = os.path.normpath(root).rstrip("/")
@@ -115,7 +118,7 @@ def _environment(allow_remote: bool, home: str) -> dict[str, str]:
     return {"HOME": home, "PATH": "", "HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, **_QUICK}
 
 
-def _run(folder: str, made: overlay.Overlay, allow_remote: bool, timeout: float) -> str:
+def _run(folder: str, allow_remote: bool, warn: Callable[[str], None] | None, timeout: float) -> str:
     command = [kubectl(), "kustomize", folder, "--load-restrictor=LoadRestrictionsNone"]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
@@ -133,14 +136,22 @@ def _run(folder: str, made: overlay.Overlay, allow_remote: bool, timeout: float)
             code = _wait(process, timeout)
         except subprocess.TimeoutExpired:
             raise BuildError(f"kustomize took longer than {timeout:g}s") from None
+        err.seek(0)
+        said = err.read(1 << 20).decode("utf-8", "replace")
+        if warn is not None:
+            for line in filter(_is_warning, said.splitlines()):
+                warn(line)
         if code:
-            err.seek(0)
-            raise _KustomizeFailed(err.read(1 << 20).decode("utf-8", "replace"))
+            raise _KustomizeFailed(said)
         size = out.tell()
         if size > MAX_OUTPUT:
             raise BuildError(f"kustomize printed {size} bytes, at most {MAX_OUTPUT} are read")
         out.seek(0)
         return out.read().decode("utf-8", "replace")
+
+
+def _is_warning(line: str) -> bool:
+    return line.startswith(("# Warning", "Warning:", "well-defined vars that were never replaced"))
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
@@ -159,7 +170,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
 
 def _explain(text: str, made: overlay.Overlay, directory: str) -> str:
     """kustomize-controller's words for a failure of kustomize."""
-    message = "\n".join(line for line in text.strip().splitlines() if not line.startswith(("# Warning", "Warning:")))
+    message = "\n".join(line for line in text.strip().splitlines() if not _is_warning(line))
     message = message.removeprefix("error: ")
     found = _FROM_FILE.match(message)
     if made.created and found is not None and found[1].endswith((".yaml", ".yml")):

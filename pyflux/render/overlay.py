@@ -148,7 +148,7 @@ def _filter(directory: str, content: dict[str, Any], ignore: Ignore) -> None:
         for item in content.get(field) or []:
             if field == "crds" or not item.startswith(_URL_SCHEMES):
                 path = os.path.normpath(item)
-                full = os.path.join(directory, path)
+                full = os.path.normpath(os.path.join(directory, path))
                 if not os.path.lexists(full):
                     raise BuildError(f"lstat {full}: no such file or directory")
                 is_dir = os.path.isdir(full) and not os.path.islink(full)

@@ -31,6 +31,7 @@ class Settings:
         self.recursive = call.bool("recursive")
         self.ignore_lines: Sequence[str] = call.strings("ignore-paths")
         self.local_sources: Mapping[str, str] = call.mapping("local-sources")
+        self.warn = env.log.plain
         self.sops = Sops(env.environ, timeout=self.timeout) if call.bool("decrypt") else None
 
 
@@ -74,6 +75,7 @@ class Builder:
             strict=settings.strict,
             ignore_lines=settings.ignore_lines,
             sops=settings.sops,
+            warn=settings.warn,
             timeout=settings.timeout,
         )
         if nested:
