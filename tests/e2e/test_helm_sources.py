@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import json
@@ -14,11 +15,14 @@ from typing import Any
 import pytest
 
 from pyflux.catalog.kinds import kind
+from pyflux.errors import NotFound
+from pyflux.oci.reference import parse_repository
 from tests.e2e.helm_world import FILES, HelmWorld, chart_file, newest, said
 from tests.e2e.pairs import condition, ready, wait_until
 from tests.e2e.world import World
 from tests.real.processes import missing
 from tests.real.registry import Registry
+from tests.unit.oci import signing
 
 helm_python = pytest.importorskip("helm_python", reason="Helm's SDK (the extra helm) is not installed")
 
@@ -198,3 +202,115 @@ def test_charts_from_a_registry(helm: HelmWorld, charts: Charts, registry: Regis
     assert newest(obj)["ociDigest"] == digest
     text = f"stored artifact for digest '{revision}'"
     assert said(get(helm, "OCIRepository"), "Ready") == ("True", "Succeeded", text)
+
+
+COPY = {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", "operation": "copy"}
+
+
+def keys(helm: HelmWorld, name: str, *private: signing.Private) -> dict[str, Any]:
+    """Puts public keys into a Secret; `spec.verify` for it."""
+    data = {f"k{n}.pub": base64.b64encode(signing.public(key)).decode() for n, key in enumerate(private)}
+    metadata = {"name": name, "namespace": helm.namespace}
+    helm.pair.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+    return {"provider": "cosign", "secretRef": {"name": name}}
+
+
+def test_only_signed_artifacts_are_taken(helm: HelmWorld, charts: Charts, registry: Registry) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        push(charts, registry, version, "signed")
+    target = signing.repository(registry.address, "charts/app")
+    url, mine, other = f"oci://{registry.address}/charts/app", signing.new_key("ecdsa"), signing.new_key("ed25519")
+    verify = keys(helm, "keys", mine, other)
+
+    def at(version: str) -> Any:
+        """The artifact of a version, named by digest."""
+        reference = parse_repository(f"{registry.address}/charts/app").with_tag(version)
+        return reference.with_digest(target.manifest(reference).digest)
+
+    def until(status: str, reason: str, message: str) -> None:
+        def told() -> bool:
+            return said(get(helm, "OCIRepository"), "SourceVerified") == (status, reason, message)
+
+        wait_until(f"SourceVerified {status}: {message}", told, 60)
+
+    source(helm, "OCIRepository", url=url, insecure=True, ref={"tag": "1.0.0"}, layerSelector=COPY, verify=verify)
+    text = "failed to verify the signature using provider 'cosign': no matching signatures were found for"
+    until("False", "VerificationError", f"{text} '{at('1.0.0')}'")
+    unready = ("False", "VerificationError")
+    wait_until("it is not ready", lambda: said(get(helm, "OCIRepository"), "Ready")[:2] == unready, 30)
+    assert "artifact" not in get(helm, "OCIRepository")["status"]
+    signing.sign(target, at("1.0.0"), signing.new_key("ecdsa"), other)
+    helm.world.flux("reconcile", "source", "oci", "charts")
+    until("True", "Succeeded", f"verified signature of revision 1.0.0@{at('1.0.0').digest}")
+    # a signature as cosign 3 stores it
+    signing.sign_bundle(target, at("1.1.0"), mine)
+    source(helm, "OCIRepository", url=url, insecure=True, ref={"tag": "1.1.0"}, layerSelector=COPY, verify=verify)
+    until("True", "Succeeded", f"verified signature of revision 1.1.0@{at('1.1.0').digest}")
+
+
+def test_only_signed_charts_are_released(helm: HelmWorld, charts: Charts, registry: Registry) -> None:
+    push(charts, registry, "1.0.0", "signed")
+    mine, name = signing.new_key("rsa"), f"{helm.namespace}-app"
+    source(helm, "HelmRepository", url=f"oci://{registry.address}/charts", type="oci", insecure=True)
+    verify = keys(helm, "keys", mine)
+    helm.release("app", chart_spec={**FROM_REPOSITORY, "version": "1.0.0", "verify": verify})
+
+    def refused() -> bool:
+        try:
+            chart = get(helm, "HelmChart", name)
+        except NotFound:
+            return False
+        return said(chart, "SourceVerified")[:2] == ("False", "VerificationError")
+
+    wait_until("the HelmChart is refused", refused, 60)
+    chart = get(helm, "HelmChart", name)
+    start = f"chart verification error: failed to verify oci://{registry.address}/charts/app:1.0.0: "
+    assert said(chart, "SourceVerified")[2].startswith(start)
+    assert said(chart, "BuildFailed")[:2] == ("True", "ChartVerificationError")
+    assert "artifact" not in chart["status"]
+    target = signing.repository(registry.address, "charts/app")
+    reference = parse_repository(f"{registry.address}/charts/app").with_tag("1.0.0")
+    signing.sign(target, reference.with_digest(target.manifest(reference).digest), mine)
+    helm.world.flux("reconcile", "source", "chart", name)
+    helm.ready("app")
+    assert (helm.data("app") or {})["color"] == "signed"
+    text = "verified signature of version 1.0.0"
+    assert said(get(helm, "HelmChart", name), "SourceVerified") == ("True", "Succeeded", text)
+
+
+def test_signatures_that_nobody_can_check(helm: HelmWorld, charts: Charts, registry: Registry) -> None:
+    if not helm.pair.ours:
+        pytest.skip("helm's own controllers check these, with services on the internet")
+    push(charts, registry, "1.0.0", "signed")
+    url = f"oci://{registry.address}/charts/app"
+
+    def told(verify: Obj, text: str) -> None:
+        source(helm, "OCIRepository", url=url, insecure=True, ref={"tag": "1.0.0"}, layerSelector=COPY, verify=verify)
+        text = f"failed to verify the signature using provider {text}"
+        wanted = ("False", "VerificationError", text)
+        wait_until(text, lambda: said(get(helm, "OCIRepository"), "SourceVerified") == wanted, 30)
+
+    told(
+        {"provider": "cosign"},
+        "'cosign keyless': pyflux's controllers verify with public keys only, those of spec.verify.secretRef",
+    )
+    told(
+        {"provider": "notation", "secretRef": {"name": "keys"}},
+        "'notation': pyflux's controllers do not verify signatures of notation",
+    )
+    told({**keys(helm, "none")}, f"'cosign': no public keys found in secret '{helm.namespace}/none'")
+
+
+def test_a_provider_of_a_cloud_is_refused(helm: HelmWorld, registry: Registry) -> None:
+    if not helm.pair.ours:
+        pytest.skip("the official source-controller logs in at clouds")
+    text = "failed to get credential from 'aws': pyflux's controllers do not log in at cloud providers"
+    url = f"oci://{registry.address}/charts"
+    source(helm, "HelmRepository", url=url, type="oci", insecure=True, provider="aws")
+    helm.release("app", chart_spec={**FROM_REPOSITORY, "version": "1.0.0"})
+    obj = helm.until("app", "waits", lambda obj: text in said(obj, "Ready")[2])
+    assert said(obj, "Ready")[1] == "SourceNotReady"
+    chart = get(helm, "HelmChart", f"{helm.namespace}-app")
+    assert said(chart, "FetchFailed") == ("True", "AuthenticationFailed", text)
+    source(helm, "OCIRepository", url=f"{url}/app", insecure=True, provider="aws")
+    wait_until(text, lambda: said(get(helm, "OCIRepository"), "Ready") == ("False", "AuthenticationFailed", text), 30)

@@ -64,10 +64,16 @@ class Child:
         """Names the cluster, and the namespace of Helm's storage."""
         self._config = self._helm.Config(kubeconfig_content=json.dumps(kubeconfig), namespace=namespace)
 
-    def do_load(self, path: str) -> Obj:
-        """Loads a chart; its metadata, and the texts of its CRDs."""
+    def do_load(self, path: str, values: Obj | None = None) -> Obj:
+        """Loads a chart; its metadata, and the texts of the CRDs in it and in the subcharts that are turned on."""
+        from pyflux.controllers.helm import subcharts
+
         self._chart = self._helm.Chart.load(path)
-        return {"metadata": self._chart.metadata, "crds": [entry["data"] for entry in self._chart.crds]}
+        crds = self._chart.crds
+        if any(subcharts.chain_of(entry["filename"]) for entry in crds):
+            wanted = subcharts.enabled(path, values or {})
+            crds = [entry for entry in crds if subcharts.chain_of(entry["filename"]) in wanted]
+        return {"metadata": self._chart.metadata, "crds": [entry["data"] for entry in crds]}
 
     def do_render(
         self,

@@ -64,7 +64,7 @@ def _run(request: Request, action: str, last: int, definitions: list[Obj]) -> No
     obj, helm, given = request.obj, request.helm, spec.section(request.obj, action)
     limit = spec.timeout(obj, action)
     labels = origin_labels(obj)
-    loaded = helm.call("load", path=request.chart_path)
+    loaded = helm.call("load", path=request.chart_path, values=request.values)
     definitions += crds.parse(loaded["crds"])
     crds.apply(request.client, definitions, given.get("crds") or crds.CREATE, labels, request.sleep)
     if action == spec.INSTALL and obj["spec"].get("targetNamespace") and given.get("createNamespace"):

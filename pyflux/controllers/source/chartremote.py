@@ -94,7 +94,9 @@ class Remote:
                 digest = registry.digest(_tag(entry))
                 check(registry, digest, self._keys)
         except OciError as why:
-            raise BuildFailed("ChartVerificationError", f"failed to verify {url}: {why.message}") from None
+            raise BuildFailed(
+                "ChartVerificationError", f"failed to verify {url}:{_tag(entry)}: {why.message}"
+            ) from None
         entry["manifest"] = digest
         return True
 
