@@ -177,10 +177,11 @@ class Flags:
         """Reads `-abc`, `-n value`, `-nvalue` or `-n=value`."""
         letters = word[1:]
         while letters:
-            letter, letters = letters[0], letters[1:]
+            # messages name what is left of the group, as pflag's do
+            group, letter, letters = f"-{letters}", letters[0], letters[1:]
             flag = self.by_short.get(letter) or (HELP if letter == HELP.short else None)
             if flag is None:
-                raise UsageError(f"unknown shorthand flag: '{letter}' in {word}")
+                raise UsageError(f"unknown shorthand flag: '{letter}' in {group}")
             if letters.startswith("="):
                 self.set(flag, letters[1:], word)
                 return
@@ -192,7 +193,7 @@ class Flags:
             elif rest:
                 self.set(flag, rest.pop(0), word)
             else:
-                raise UsageError(f"flag needs an argument: '{letter}' in {word}")
+                raise UsageError(f"flag needs an argument: '{letter}' in {group}")
 
 
 def next_word(flags: Flags, words: list[str]) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pyflux.errors import ConfigError
+from pyflux.errors import ConfigError, TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def connect(env: Env, *, failed: str = "") -> Client:
     """A client for the cluster that `env.kube` and the kubeconfig name.
 
-    Raises ConfigError, with `failed` before what it says.
+    Raises ConfigError, with `failed` before what it says; TimedOut where there is no time at all.
     """
+    if env.kube.timeout <= 0:
+        raise TimedOut("context deadline exceeded", hint=f"--timeout leaves no time: {env.kube.timeout:g}s")
     from pyflux.kube.client import Client
     from pyflux.kube.config import load
 

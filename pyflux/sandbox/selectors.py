@@ -9,6 +9,7 @@ from typing import Any
 from pyflux.sandbox.status import ApiError, Obj
 
 Labels = dict[str, str]
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _NAME = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)\Z")
 _TOKEN = re.compile(r"\s*(?:(!=|==|=|!|\(|\)|,|<|>)|([^\s,=!()<>]+))")
 
@@ -39,6 +40,9 @@ class Requirement:
         return number > bound if self.operator == "gt" else number < bound
 
 
+_SIGNS = ("", "=", "==", "!=", ",", "(", ")", "<", ">")
+
+
 def _bad(text: str) -> ApiError:
     return ApiError(400, f"unable to parse requirement: {text}")
 
@@ -61,13 +65,16 @@ def parse_labels(text: str) -> list[Requirement]:
         out.append(requirement)
         if i < len(tokens):
             if tokens[i] != ",":
-                raise _bad(f"found '{tokens[i]}', expected: ',' or 'end of string'")
+                raise ApiError(400, f"found '{tokens[i]}', expected: ',' or 'end of string'")
             i += 1
+            following = tokens[i] if i < len(tokens) else ""
+            if following in _SIGNS:
+                raise ApiError(400, f"found '{following}', expected: identifier after ','")
     return out
 
 
 def _clause(tokens: list[str], i: int) -> tuple[Requirement, int]:
-    if tokens[i] in ("=", "==", "!=", ",", "(", ")", "<", ">"):
+    if tokens[i] in _SIGNS:
         raise ApiError(400, f"found '{tokens[i]}', expected: !, identifier, or 'end of string'")
     if tokens[i] == "!":
         if i + 1 >= len(tokens):
@@ -115,8 +122,17 @@ LABEL_VALUE_RULE = (
 )
 
 
+SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+
+
 def _key(text: str) -> str:
-    name = text.rpartition("/")[2]
+    prefix, slash, name = text.rpartition("/")
+    if slash and not _SUBDOMAIN.match(prefix):
+        raise _bad(f'<nil>: Invalid value: "{text}": prefix part {SUBDOMAIN_RULE}')
     if not _NAME.match(name):
         raise ApiError(
             400,
@@ -185,9 +201,12 @@ def _at(obj: Obj, path: tuple[str, ...]) -> str:
 
 
 def parse_fields(
-    text: str, resource: str, custom: dict[str, tuple[str, ...]] | None = None
+    text: str, resource: str, custom: dict[str, tuple[str, ...]] | None = None, selecting: bool = False
 ) -> list[tuple[tuple[str, ...], bool, str]]:
-    """Parses `a.b=c,d!=e` into (path, equal, value); raises ApiError 400 for a field that cannot be selected."""
+    """Parses `a.b=c,d!=e` into (path, equal, value); raises ApiError 400 for a field that cannot be selected.
+
+    `custom` are the further fields of a custom resource, `selecting` says that one of its versions has some.
+    """
     known: dict[str, tuple[str, ...]] = {
         "metadata.name": ("metadata", "name"),
         "metadata.namespace": ("metadata", "namespace"),
@@ -205,7 +224,7 @@ def parse_fields(
             raise ApiError(400, f"invalid selector: '{part}'; can't understand '{part}'")
         if name not in known:
             text = f"field label not supported: {name}"
-            if resource not in FIELDS and not custom:
+            if resource not in FIELDS and not custom and not selecting:
                 text = f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
             raise ApiError(400, text)
         out.append((known[name], operator != "!=", value.replace("\\,", ",").replace("\\=", "=")))

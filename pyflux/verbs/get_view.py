@@ -112,8 +112,8 @@ class View:
 def _has_status(kind: Kind, obj: Obj, name: str, status: str) -> bool:
     if kind.static:
         return name == "ready" and status == "true"
-    found = ""
+    found = None
     for condition in columns.conditions(obj):
         if str(condition.get("type", "")).lower() == name:
-            found = str(condition.get("status", ""))
-    return found.lower() == status
+            found = str(condition.get("status", "")).lower()
+    return found == status

@@ -73,7 +73,8 @@ def test_flags_and_arguments_mix_and_a_double_dash_ends_flags() -> None:
     [
         (["--nope"], "unknown flag: --nope"),
         (["-x"], "unknown shorthand flag: 'x' in -x"),
-        (["-Ax"], "unknown shorthand flag: 'x' in -Ax"),
+        (["-Axy"], "unknown shorthand flag: 'x' in -xy"),
+        (["-An"], "flag needs an argument: 'n' in -n"),
         (["--namespace"], "flag needs an argument: --namespace"),
         (["-n"], "flag needs an argument: 'n' in -n"),
         (["--=x"], "bad flag syntax: --=x"),

@@ -103,6 +103,9 @@ def test_a_disabled_generator_is_suspended(api: Any, run: Any, make: Any) -> Non
         ("ready!=true", ["bad", "busy", "new"]),
         ("ready=unknown", ["busy"]),
         ("other=true", []),
+        ("ready=", []),
+        ("=", []),
+        ("ready!=", ["bad", "busy", "fine", "new"]),
         ("other!=true", ["bad", "busy", "fine", "new"]),
     ],
 )
@@ -119,6 +122,13 @@ def test_a_status_selector_that_is_none(api: Any, run: Any, make: Any) -> None:
     found = run("get", "ks", "--status-selector", "ready")
     assert found.code == 1
     assert "expected status selector in type=status or type!=status format, but found: ready" in found.err
+
+
+@pytest.mark.parametrize("timeout", ["0s", "-1s"])
+def test_no_time_at_all(timeout: str, run: Any) -> None:
+    found = run("get", "ks", f"--timeout={timeout}")
+    assert (found.code, found.out) == (1, "")
+    assert found.err == f"✗ context deadline exceeded\n  --timeout leaves no time: {timeout}\n"
 
 
 def test_labels_choose_and_comparisons_are_refused(api: Any, run: Any, make: Any) -> None:
