@@ -187,6 +187,5 @@ def _opted_out(obj: Obj) -> bool:
 
 def _common_metadata(objects: list[Obj], common: Obj | None) -> None:
     for field in ("labels", "annotations"):
-        added = (common or {}).get(field) or {}
-        for obj in objects if added else ():
-            obj["metadata"][field] = {**(obj["metadata"].get(field) or {}), **added}
+        for obj in objects:
+            manifests.lay_metadata(obj, field, (common or {}).get(field))

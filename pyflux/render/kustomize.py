@@ -35,6 +35,7 @@ _QUICK = {"GOMAXPROCS": "1", "GOGC": "off", "GOMEMLIMIT": "256MiB"}
 _FROM_FILE = re.compile(
     r"accumulating resources: (?:accumulation err=')?accumulating resources from '([^']+)': (.*)", re.S
 )
+_LOGGED = re.compile(r"^[IWE]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] ")
 _AFTER_FILE = re.compile(r"': must build at directory: .*\Z", re.S)
 
 
@@ -138,11 +139,12 @@ def _run(folder: str, allow_remote: bool, warn: Callable[[str], None] | None, ti
             raise BuildError(f"kustomize took longer than {timeout:g}s") from None
         err.seek(0)
         said = err.read(1 << 20).decode("utf-8", "replace")
+        warnings, failure = _sorted(said)
         if warn is not None:
-            for line in filter(_is_warning, said.splitlines()):
+            for line in warnings:
                 warn(line)
         if code:
-            raise _KustomizeFailed(said)
+            raise _KustomizeFailed(failure)
         size = out.tell()
         if size > MAX_OUTPUT:
             raise BuildError(f"kustomize printed {size} bytes, at most {MAX_OUTPUT} are read")
@@ -150,8 +152,14 @@ def _run(folder: str, allow_remote: bool, warn: Callable[[str], None] | None, ti
         return out.read().decode("utf-8", "replace")
 
 
-def _is_warning(line: str) -> bool:
-    return line.startswith(("# Warning", "Warning:", "well-defined vars that were never replaced"))
+def _sorted(said: str) -> tuple[list[str], str]:
+    """kustomize's warnings, without what kubectl's log puts before them, and the rest."""
+    warnings: list[str] = []
+    rest: list[str] = []
+    for line in said.splitlines():
+        text = _LOGGED.sub("", line)
+        (warnings if text != line or text.startswith(("# Warning", "Warning: ")) else rest).append(text)
+    return warnings, "\n".join(rest)
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
@@ -170,8 +178,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
 
 def _explain(text: str, made: overlay.Overlay, directory: str) -> str:
     """kustomize-controller's words for a failure of kustomize."""
-    message = "\n".join(line for line in text.strip().splitlines() if not _is_warning(line))
-    message = message.removeprefix("error: ")
+    message = text.strip().removeprefix("error: ")
     found = _FROM_FILE.match(message)
     if made.created and found is not None and found[1].endswith((".yaml", ".yml")):
         why = _AFTER_FILE.sub("", found[2]).removesuffix(f" in File: {found[1]}")

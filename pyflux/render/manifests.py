@@ -140,3 +140,15 @@ def _require_identity(obj: Any) -> None:
 
     shown = json.dumps(obj, sort_keys=True, separators=(",", ":"))
     raise BuildError(f"failed to decode Kubernetes apiVersion, kind and name from: {shown[:1000]}")
+
+
+def lay_metadata(obj: Obj, field: str, values: Mapping[str, str] | None) -> None:
+    """Lays labels or annotations over an object's, in place.
+
+    One value of the object that is no text makes all of them void, as in Go's typed maps.
+    """
+    if values:
+        metadata = obj["metadata"]
+        known = metadata.get(field) or {}
+        fine = isinstance(known, dict) and all(isinstance(value, str) for value in known.values())
+        metadata[field] = {**known, **values} if fine else dict(values)

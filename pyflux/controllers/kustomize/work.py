@@ -28,6 +28,7 @@ from pyflux.controllers.kustomize.prune import PruneFailed, delete_all
 from pyflux.controllers.queue import Key
 from pyflux.errors import KubeError, PyfluxError
 from pyflux.render import kustomize, manifests
+from pyflux.render.manifests import lay_metadata
 from pyflux.render.overlay import BuildError
 from pyflux.render.sops import opted_out
 from pyflux.ui.yamlin import YamlError
@@ -203,9 +204,9 @@ class Work:
                     "configuring decryption is required for this secret to be reconciled",
                 )
             own = {OWNER_NAME: metadata["name"], OWNER_NAMESPACE: metadata["namespace"]}
-            _extend(obj, "labels", own)
-            _extend(obj, "labels", common.get("labels"))
-            _extend(obj, "annotations", common.get("annotations"))
+            lay_metadata(obj, "labels", own)
+            lay_metadata(obj, "labels", common.get("labels"))
+            lay_metadata(obj, "annotations", common.get("annotations"))
 
     def _apply(self, target: Client, objects: list[Obj]) -> list[Change]:
         self._prepare(objects)
@@ -286,15 +287,6 @@ def timeout_of(spec: Obj) -> float:
     if spec.get("timeout"):
         return max(30.0, seconds(spec["timeout"]))
     return max(30.0, seconds(spec.get("interval")) - 30.0)
-
-
-def _extend(obj: Obj, field: str, values: dict[str, str] | None) -> None:
-    if values:
-        metadata = obj["metadata"]
-        known = metadata.get(field) or {}
-        # one value that is no text makes all of them void, as in Go's typed maps
-        fine = isinstance(known, dict) and all(isinstance(value, str) for value in known.values())
-        metadata[field] = {**known, **values} if fine else dict(values)
 
 
 def _reference(ref: Obj) -> Entry:

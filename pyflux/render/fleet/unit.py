@@ -106,10 +106,8 @@ def _owner_labels(unit: Unit) -> Obj:
 
 
 def _own(obj: Obj, owned: Obj) -> None:
-    meta = obj["metadata"]
-    meta["labels"] = {**(meta.get("labels") or {}), **owned["labels"]}
-    if owned["annotations"]:
-        meta["annotations"] = {**(meta.get("annotations") or {}), **owned["annotations"]}
+    for field in ("labels", "annotations"):
+        manifests.lay_metadata(obj, field, owned[field])
 
 
 def _lookup_in(cluster: Cluster) -> Lookup:

@@ -15,8 +15,9 @@ from pyflux.controllers.kustomize.healthexprs import BadHealthCheck, judge
 from pyflux.controllers.kustomize.ignorerules import IgnoreRules
 from pyflux.controllers.kustomize.normalize import normalize
 from pyflux.controllers.kustomize.objects import Entry, ObjectId, id_of, inventory, inventory_of, marked, parse_id
-from pyflux.controllers.kustomize.work import _extend, timeout_of
+from pyflux.controllers.kustomize.work import timeout_of
 from pyflux.controllers.queue import Key
+from pyflux.render.manifests import lay_metadata
 
 Obj = dict[str, Any]
 
@@ -117,12 +118,12 @@ def test_what_is_no_mapping_is_left_for_the_api_to_refuse() -> None:
 def test_labels_are_added_and_replace_what_is_no_text() -> None:
     one = obj("ConfigMap", "x")
     one["metadata"]["labels"] = {"a": "b"}
-    _extend(one, "labels", {"c": "d"})
+    lay_metadata(one, "labels", {"c": "d"})
     assert one["metadata"]["labels"] == {"a": "b", "c": "d"}
     one["metadata"]["labels"] = {"a": True}
-    _extend(one, "labels", {"c": "d"})
+    lay_metadata(one, "labels", {"c": "d"})
     assert one["metadata"]["labels"] == {"c": "d"}
-    _extend(one, "annotations", None)
+    lay_metadata(one, "annotations", None)
     assert "annotations" not in one["metadata"]
 
 
