@@ -100,7 +100,8 @@ def _is_applied(obj: Obj) -> bool:
     """False for what is no Kubernetes object, or configures kustomize."""
     kind, version = obj.get("kind"), obj.get("apiVersion")
     config = kind == "Kustomization" and str(version).startswith("kustomize.config.k8s.io/")
-    return bool(kind and version and name_of(obj)[1]) and not config
+    named = all(isinstance(text, str) and text for text in (kind, version))
+    return named and bool(name_of(obj)[1]) and not config
 
 
 def _kustomized(

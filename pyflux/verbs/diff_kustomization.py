@@ -69,13 +69,14 @@ def run(env: Env, call: Call) -> None:
             ignore_not_found=call.bool("ignore-not-found"),
         )
         diff = _Diff(env, call, settings)
-        text, changed = diff.of(builder)
+        failures: list[PyfluxError] = []
+        text, changed = diff.of(builder, failures)
     except PyfluxError as why:
         raise _Failed(why.message, hint=why.hint) from why
     env.write(text)
-    if diff.untried:
-        # they will be created, but nobody knows whether the API server takes them: flux fails here, and says the same
-        raise _summary(diff.untried, _Failed)
+    if failures or diff.untried:
+        # what was not tried will be created, but nobody knows whether the API server takes it: flux fails, and says so
+        raise _summary([*failures, *diff.untried], _Failed)
     if changed:
         raise WarningExit("identified at least one change, exiting with non-zero exit code", exit_code=1)
 
@@ -109,8 +110,12 @@ class _Diff:
                 self._env.stderr.write("\r\x1b[K")
                 self._env.stderr.flush()
 
-    def of(self, builder: Builder) -> tuple[str, bool]:
-        """The text for a Kustomization, and whether there is a difference. Raises PyfluxError."""
+    def of(self, builder: Builder, failed: list[PyfluxError]) -> tuple[str, bool]:
+        """The text for a Kustomization, and whether there is a difference.
+
+        Objects that the API server refuses are added to `failed`, and the others go on. Raises PyfluxError for a
+        Kustomization that does not build.
+        """
         objects = builder.objects()
         spec = builder.kustomization["spec"]
         differ = Differ(self._client, spec.get("ignore") or [], objects, client_side=self._client_side)
@@ -146,8 +151,7 @@ class _Diff:
             pruned = self._pruned([entry for entry in entries if str(entry.id) not in applied], set())
             text += pruned
             changed = changed or bool(pruned)
-        if failures:
-            raise _summary(failures)
+        failed += failures
         return text, changed
 
     def _nested(self, builder: Builder, obj: Obj, failures: list[PyfluxError]) -> tuple[str, bool]:
@@ -157,7 +161,7 @@ class _Diff:
         if obj["spec"].get("kubeConfig"):
             return self._paint("orange", f"⚠️ {subject} skipped: diff not supported for remote clusters"), False
         try:
-            text, changed = self.of(builder.child(obj))
+            text, changed = self.of(builder.child(obj), failures)
         except PyfluxError as why:
             failures.append(why)
             return "", False
@@ -192,7 +196,7 @@ class _Diff:
         return inventory_of(live.get("status") or {}) if prunes and not spec.get("suspend") else []
 
 
-def _summary(failures: list[PyfluxError], kind: type[PyfluxError] = PyfluxError) -> PyfluxError:
+def _summary(failures: list[PyfluxError], kind: type[PyfluxError]) -> PyfluxError:
     """One error for all, each said once."""
     messages = list(dict.fromkeys(why.message for why in failures))
     if len(messages) == 1:

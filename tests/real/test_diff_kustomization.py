@@ -129,6 +129,25 @@ def test_objects_of_a_namespace_to_come_count_as_created_but_cannot_be_tried(sce
     assert scene.diff("--path", f"{scene.root}/app", "--client-side")[0] == 1
 
 
+def test_a_refused_object_does_not_hide_the_others(scene: Scene) -> None:
+    """flux means to print them too, and mostly ends before it does."""
+    here = scene.namespace
+    bad = (CONFIG % "bad").replace("k: v", "k: 1")
+    child = kustomization(here, "child", f"  targetNamespace: {here}\n")
+    scene.files({"a.yaml": CONFIG % "a", "bad.yaml": bad, "child.yaml": child, "../child/app/b.yaml": bad}, "")
+    scene.live(child)
+    scene.kustomization(kustomization(here, extra=f"  targetNamespace: {here}\n"), ["_gone__Namespace"])
+    source = f"--local-sources=GitRepository/{here}/src={scene.root}/child"
+    code, out, err = scene.diff("--path", f"{scene.root}/app", "-r", source)
+    assert code == 2
+    # nothing is said of what is pruned, since what is refused may be the same
+    assert [line for line in out.splitlines() if line[:1] == "►"] == [
+        f"► ConfigMap/{here}/a created",
+        f"► Kustomization/{here}/child drifted",
+    ]
+    assert f"ConfigMap/{here}/bad dry-run failed" in err
+
+
 def test_objects_of_a_kind_to_come_are_created(scene: Scene) -> None:
     here = scene.namespace
     definition = (
