@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pyflux.sandbox.custom.compiling import compile_errors
 from pyflux.sandbox.custom.version import CustomVersion
 from pyflux.sandbox.objectmeta import label_errors, subdomain_errors
 from pyflux.sandbox.registry import Kind, Registry
@@ -44,12 +45,18 @@ def established(obj: Obj) -> Obj:
     return {"conditions": kept, "acceptedNames": obj["spec"]["names"], "storedVersions": stored}
 
 
+def keep_stored(obj: Obj) -> None:
+    """A new storage version counts as stored from now on."""
+    stored = obj.setdefault("status", {}).setdefault("storedVersions", [])
+    stored += [v["name"] for v in obj["spec"].get("versions") or [] if v.get("storage") and v["name"] not in stored]
+
+
 def mark_terminating(obj: Obj) -> None:
     """The condition of a definition whose objects are being deleted."""
     status = obj.setdefault("status", {})
     conditions = [c for c in status.get("conditions") or [] if c["type"] != "Terminating"]
-    text = "CustomResource deletion is in progress"
-    conditions.append(_condition("Terminating", "True", "InstanceDeletionInProgress", text))
+    text = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    conditions.append(_condition("Terminating", "True", "InstanceDeletionPending", text))
     status["conditions"] = conditions
 
 
@@ -59,9 +66,15 @@ def serve(registry: Registry, obj: Obj) -> list[Kind]:
     group, names = spec["group"], spec["names"]
     registry.remove_custom(group, names["plural"])
     made = []
+    generation = obj["metadata"].get("generation", 1)
+    selecting = any(v.get("selectableFields") for v in spec["versions"])
+    kept = next(v for v in spec["versions"] if v.get("storage"))
+    storage = CustomVersion(group, names["kind"], kept, generation, None, selecting)
     for version in spec["versions"]:
         if not version.get("served"):
             continue
+        same = version["name"] == kept["name"]
+        custom = storage if same else CustomVersion(group, names["kind"], version, generation, storage, selecting)
         subresources = version.get("subresources") or {}
         kind = Kind(
             group=group,
@@ -76,7 +89,7 @@ def serve(registry: Registry, obj: Obj) -> list[Kind]:
             has_status="status" in subresources,
             has_scale="scale" in subresources,
             list_kind=names.get("listKind") or names["kind"] + "List",
-            custom=CustomVersion(group, names["kind"], version, obj["metadata"].get("generation", 1)),
+            custom=custom,
             scale=subresources.get("scale") or {},
         )
         registry.add(kind)
@@ -109,6 +122,9 @@ def validate_definition(obj: Obj) -> list[Cause]:
         if not spec.get("scope"):
             out.append(required("spec.scope"))
         out.append(not_supported("spec.scope", spec.get("scope", ""), ["Cluster", "Namespaced"]))
+    if spec.get("preserveUnknownFields"):
+        text = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        out.append(invalid_value("spec.preserveUnknownFields", True, text))
     out += _names(names, "spec.names")
     out += _versions(spec)
     if not (obj.get("status") or {}).get("storedVersions"):
@@ -143,6 +159,8 @@ def _versions(spec: Obj) -> list[Cause]:
                 "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
             )
             out.append(invalid_value(f"{path}.name", name, text))
+            if not i:
+                out.append(invalid_value("spec.version", name, text))
         if name in seen:
             out.append(duplicate(f"{path}.name", name))
         seen.add(name)
@@ -152,9 +170,11 @@ def _versions(spec: Obj) -> list[Cause]:
         else:
             where = "spec.validation" if len(versions) == 1 else f"{path}.schema"
             out += _structural(schema, f"{where}.openAPIV3Schema", root=True)
-            out += _compile_rules(schema, f"{path}.schema.openAPIV3Schema")
+            out += compile_errors(schema, f"{where}.openAPIV3Schema")
+        # What a single version says stands at the top for the server.
+        above = "spec" if len(versions) == 1 else path
         for j, column in enumerate(version.get("additionalPrinterColumns") or []):
-            out += _column(column, f"{path}.additionalPrinterColumns[{j}]")
+            out += _column(column, f"{above}.additionalPrinterColumns[{j}]")
     if len(storing) != 1:
         out.append(
             invalid_value("spec.versions", _shown(versions), "must have exactly one version marked as storage version")
@@ -190,6 +210,8 @@ def _column(column: Obj, path: str) -> list[Cause]:
         out.append(invalid_value(f"{path}.type", column["type"], "must be one of " + ",".join(_COLUMN_TYPES)))
     if not column.get("jsonPath"):
         out.append(required(f"{path}.JSONPath"))
+    elif not column["jsonPath"].startswith("."):
+        out.append(invalid_value(f"{path}.JSONPath", column["jsonPath"], "must be a simple json path starting with ."))
     return out
 
 
@@ -212,29 +234,6 @@ def _structural(schema: Obj, path: str, root: bool = False) -> list[Cause]:
     extra = schema.get("additionalProperties")
     if isinstance(extra, dict):
         out += _structural(extra, f"{path}.additionalProperties")
-    return out
-
-
-def _compile_rules(schema: Any, path: str) -> list[Cause]:
-    out: list[Cause] = []
-    if not isinstance(schema, dict):
-        return out
-    for i, rule in enumerate(schema.get("x-kubernetes-validations") or []):
-        from pyflux.sandbox.custom.rules import compile_rule
-
-        try:
-            compile_rule(rule.get("rule", ""))
-        except ValueError as error:
-            if "undeclared reference" not in str(error):
-                where = f"{path}.x-kubernetes-validations[{i}].rule"
-                text = f"compilation failed: {error}"
-                out.append(invalid_value(where, rule, text))
-        except ImportError:
-            return out
-    for name, child in (schema.get("properties") or {}).items():
-        out += _compile_rules(child, f"{path}.properties[{name}]")
-    for key in ("items", "additionalProperties"):
-        out += _compile_rules(schema.get(key), f"{path}.{key}")
     return out
 
 

@@ -14,6 +14,7 @@ from pyflux.sandbox.status import Obj, conflict, forbidden
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
 
+_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 IMMORTAL = ("default", "kube-system", "kube-public")
 
 
@@ -59,6 +60,8 @@ def _delete(engine: Engine, kind: Kind, old: Obj, delete_options: Obj, options: 
         finalizers.append("orphan")
     elif policy == "Foreground":
         finalizers.append("foregroundDeletion")
+    if kind.resource == strategy.DEFINITIONS and _CLEANUP not in finalizers:
+        finalizers.append(_CLEANUP)
     meta["finalizers"] = finalizers
     if not finalizers:
         del meta["finalizers"]
@@ -67,7 +70,10 @@ def _delete(engine: Engine, kind: Kind, old: Obj, delete_options: Obj, options: 
             _mark(meta)
         return engine.finish_delete(kind, obj, options), True
     if not meta.get("deletionTimestamp"):
-        _mark(meta)
+        if kind.resource == strategy.DEFINITIONS:
+            meta["deletionTimestamp"] = now()
+        else:
+            _mark(meta)
     strategy.mark_deleted(kind, obj)
     if obj == old:
         return obj, False

@@ -14,7 +14,7 @@ from pyflux.sandbox import deleting, objectmeta, strategy, validation
 from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
 from pyflux.sandbox.options import Options
-from pyflux.sandbox.podwarnings import pod_warnings
+from pyflux.sandbox.podwarnings import name_warnings, pod_warnings
 from pyflux.sandbox.registry import Kind, Registry
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.ssa.fieldset import SELF, FieldSet
@@ -70,8 +70,8 @@ class Engine:
         """The object in the version of `kind`."""
         stored = record.load()
         made = {"kind": kind.kind, "apiVersion": kind.api_version, **stored}
-        if kind.custom is not None and kind.custom.late:
-            kind.custom.refresh(made)
+        if kind.custom is not None and kind.custom.converts:
+            kind.custom.read(made)
         return from_storage(kind, made)
 
     def record(self, kind: Kind, namespace: str, name: str) -> Record:
@@ -124,6 +124,7 @@ class Engine:
         causes += strategy.validate(self, kind, obj)
         if causes:
             raise invalid(kind.qualified_kind, meta.get("name", ""), causes)
+        options.warnings += name_warnings(kind, meta["name"])
         options.warnings += [*pod_warnings(kind, obj), *validation.warnings(kind, obj)]
         if self.store.get(kind.resource, namespace, meta["name"]) is not None:
             error = already_exists(kind.qualified, meta["name"])
@@ -138,6 +139,11 @@ class Engine:
     def store_object(self, kind: Kind, old: Obj | None, obj: Obj, options: Options) -> Obj:
         """Writes an object, unless it is a dry run, and tells the hooks."""
         stored = to_storage(kind, obj)
+        if kind.custom is not None and kind.custom.storage is not None:
+            stored = copy.deepcopy(obj)
+            kind.custom.storage.refresh(stored)
+            obj = copy.deepcopy(stored)
+            kind.custom.read(obj)
         if options.dry_run:
             if old is not None:
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]

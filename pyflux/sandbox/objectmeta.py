@@ -46,6 +46,8 @@ LABEL_1035_RULE = (
 _NAME_RULES = {
     "/namespaces": "label",
     "/services": "label",
+    "apps/statefulsets": "label",
+    "policy/poddisruptionbudgets": "any",
     "rbac.authorization.k8s.io/roles": "path",
     "rbac.authorization.k8s.io/clusterroles": "path",
     "rbac.authorization.k8s.io/rolebindings": "path",
@@ -59,7 +61,7 @@ def label_errors(value: str) -> list[str]:
     if len(value) > 63:
         out.append("must be no more than 63 characters")
     if not _DNS_LABEL.match(value):
-        out.append(LABEL_RULE)
+        out.append("must not contain dots" if _DNS_SUBDOMAIN.match(value) else LABEL_RULE)
     return out
 
 
@@ -81,6 +83,8 @@ def name_errors(resource: str, value: str) -> list[str]:
     if rule == "label1035":
         out = ["must be no more than 63 characters"] if len(value) > 63 else []
         return out if _DNS_1035.match(value) else [*out, LABEL_1035_RULE]
+    if rule == "any":
+        return []
     if rule == "path":
         out = [f"may not be '{value}'"] if value in (".", "..") else []
         return out + [f"may not contain '{c}'" for c in "/%" if c in value]
@@ -107,7 +111,7 @@ def qualified_name_errors(value: str) -> list[str]:
     if not name:
         out.append("name part must be non-empty")
     elif len(name) > 63:
-        out.append("name part must be no more than 63 characters")
+        out.append("name part must be no more than 63 bytes")
     if not _QUALIFIED.match(name):
         out.append(LABEL_NAME_RULE)
     return out
@@ -115,7 +119,7 @@ def qualified_name_errors(value: str) -> list[str]:
 
 def label_value_errors(value: str) -> list[str]:
     """What is wrong with a label's value."""
-    out = ["must be no more than 63 characters"] if len(value) > 63 else []
+    out = ["must be no more than 63 bytes"] if len(value) > 63 else []
     return out if _LABEL_VALUE.match(value) else [*out, LABEL_VALUE_RULE]
 
 

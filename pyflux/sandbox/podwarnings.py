@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyflux.sandbox.objectmeta import get
+from pyflux.sandbox.objectmeta import get, label_errors
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import Obj
 
@@ -16,6 +16,12 @@ _SPECS = {
     "apps/daemonsets": ("spec", "template", "spec"),
     "batch/jobs": ("spec", "template", "spec"),
     "batch/cronjobs": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+_NAMED = {
+    "/pods": "the Pod's hostname",
+    **dict.fromkeys(
+        ("apps/deployments", "apps/replicasets", "batch/jobs", "batch/cronjobs"), "Pod names and hostnames"
+    ),
 }
 _NULL = "a null labelSelector results in matching no pod"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -46,6 +52,16 @@ def pod_warnings(kind: Kind, obj: Obj) -> list[str]:
         if not secret.get("name"):
             out.append(f'{where}.imagePullSecrets[{i}].name: invalid empty name ""')
     return [*_ports(spec, where), *out]
+
+
+def name_warnings(kind: Kind, name: str) -> list[str]:
+    """A warning of a name that is no host name, though pods will be named after it."""
+    what = _NAMED.get(kind.resource)
+    errors = label_errors(name) if what else []
+    if not errors:
+        return []
+    head = f"metadata.name: this is used in {what}, which can result in surprising behavior"
+    return [f"{head}; a DNS label is recommended: [{' '.join(errors)}]"]
 
 
 def _ports(spec: Any, where: str) -> list[str]:

@@ -100,9 +100,9 @@ def _prepare_job(obj: Obj) -> None:
     spec, meta = obj["spec"], obj["metadata"]
     if spec.get("manualSelector"):
         return
-    # A Job without labels of its own shares those of its template, also what is added to them here.
+    # A Job without labels of its own shares those of its template, and what is added to them here.
     given = (spec["template"].get("metadata") or {}).get("labels")
-    shared = not meta.get("labels") or meta["labels"] == given
+    shared = bool(given) and meta.get("labels") == given
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     name, uid = meta.get("name", ""), meta["uid"]
     labels |= {"controller-uid": uid, "job-name": name, "batch.kubernetes.io/controller-uid": uid,
@@ -175,9 +175,13 @@ def validate(engine: Engine, kind: Kind, obj: Obj) -> list[Cause]:
 
 
 def allocate(engine: Engine, kind: Kind, obj: Obj) -> None:
-    """What a valid new object is given: addresses and ports."""
+    """What a valid new object is given: addresses and ports, and a Job its template's labels."""
     if kind.resource == "/services":
         allocate_service(engine, obj, None)
+    elif kind.resource == "batch/jobs":
+        labels = (obj["spec"]["template"].get("metadata") or {}).get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
 
 
 def _content(obj: Obj) -> Obj:
@@ -203,6 +207,8 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
             obj.pop("status", None)
     if kind.resource == NAMESPACES:
         obj["spec"] = copy.deepcopy(old.get("spec", {}))
+    elif kind.resource == DEFINITIONS:
+        crds.keep_stored(obj)
     elif kind.resource == "/services":
         keep_service(engine, obj, old)
     elif kind.resource == "/secrets" and not obj.get("type"):

@@ -81,8 +81,16 @@ def _columns(kind: Kind) -> tuple[list[Obj], Callable[[Obj], list[Any]]]:
     return definitions, lambda obj: [c.cell(obj) for c in columns]
 
 
-def table(engine: Engine, kind: Kind, records: list[Record], meta: Obj, include: str, definitions: bool = True) -> Obj:
-    """A meta.k8s.io/v1 Table of records; `include` is None, Metadata or Object."""
+def table(
+    engine: Engine,
+    kind: Kind,
+    records: list[Record],
+    meta: Obj,
+    include: str,
+    definitions: bool = True,
+    version: str = "meta.k8s.io/v1",
+) -> Obj:
+    """A Table of records; `include` is None, Metadata or Object."""
     heads, cells = _columns(kind)
     rows = []
     for record in records:
@@ -93,7 +101,7 @@ def table(engine: Engine, kind: Kind, records: list[Record], meta: Obj, include:
         elif include != "None":
             row["object"] = {
                 "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
+                "apiVersion": version,
                 "metadata": obj["metadata"],
             }
         else:
@@ -101,7 +109,7 @@ def table(engine: Engine, kind: Kind, records: list[Record], meta: Obj, include:
         rows.append(row)
     return {
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": version,
         "metadata": meta,
         "columnDefinitions": heads if definitions else [],
         "rows": rows,

@@ -59,7 +59,7 @@ class App:
                 raise ApiError(413, f"Request entity too large: limit is {BODY_LIMIT}")
             response = await self._answer(request, headers, scope)
         except ApiError as error:
-            response = error_response(error)
+            response = error_response(error, request.headers.get("accept", ""))
         except Exception as error:
             log.error("%s %s: %s", request.method, request.path, traceback.format_exc())
             response = error_response(
@@ -97,7 +97,8 @@ class App:
                     raise path_not_found()
                 return json_response(found)
             if discovery.resource_list(self.engine.registry, parts[1], parts[2]) is None:
-                raise path_not_found()
+                known = parts[1] in discovery.groups(self.engine.registry) and len(parts) > 3
+                raise page_not_found() if known else path_not_found()
             return await self._group(request, parts[1], parts[2], parts[3:])
         self._authorize(request, rbac.Attributes(request.method.lower(), path=request.path))
         if parts and parts[0] == "openapi":
@@ -135,6 +136,7 @@ class App:
         if rest[0] == "watch":
             rest = rest[1:]
             request.query["watch"] = ["true"]
+            request.watch_path = True
         namespace, plural, name, subresource = _split(rest)
         review = REVIEWS.get((group, plural))
         if review is not None and version == "v1":
@@ -241,7 +243,8 @@ def _attributes(
 ) -> rbac.Attributes:
     method = request.method
     if method == "GET":
-        verb = "watch" if request.flag("watch") else "get" if name else "list"
+        watching = request.flag("watch") and (request.watch_path or not name)
+        verb = "watch" if watching else "get" if name else "list"
     elif method == "DELETE":
         verb = "delete" if name else "deletecollection"
     else:

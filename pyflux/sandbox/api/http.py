@@ -36,6 +36,8 @@ class Request:
     body: bytes
     user: User
     warnings: list[str] = field(default_factory=list)
+    watch_path: bool = False
+    """Whether the path asks for a watch (`/api/v1/watch/...`), which one of a single object has to."""
 
     def one(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -73,10 +75,12 @@ def json_response(obj: Any, code: int = 200, content_type: str = JSON) -> Respon
     return Response(orjson.dumps(obj) + b"\n", code, content_type)
 
 
-def error_response(error: ApiError) -> Response:
-    """The Status of a failure."""
+def error_response(error: ApiError, accept: str = "") -> Response:
+    """The Status of a failure, in YAML for a client that wants nothing else first."""
     if error.code == 404 and not error.reason:
         return Response(error.message.encode() + b"\n", 404, "text/plain; charset=utf-8")
+    if accept.startswith("application/yaml"):
+        return Response(to_yaml(error.status()), error.code, "application/yaml")
     made = json_response(error.status(), error.code)
     if error.code == 429:
         made.headers.append(("retry-after", "1"))
@@ -91,6 +95,11 @@ class Accepted:
     transform: str = ""
     group: str = ""
     version: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of a table or of metadata in this form."""
+        return f"meta.k8s.io/{self.version or 'v1'}"
 
 
 def accepted(header: str) -> list[Accepted]:
@@ -186,3 +195,17 @@ def load_yaml(body: bytes) -> Any:
     except (YAMLError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise ApiError(400, f"error decoding YAML: {first}") from None
+
+
+def to_yaml(obj: Obj) -> bytes:
+    """An object as YAML, keys in order."""
+    import io
+
+    from ruamel.yaml import YAML
+
+    out = io.BytesIO()
+    dumper = YAML(typ="safe", pure=True)
+    dumper.default_flow_style = False
+    dumper.width = 1 << 20
+    dumper.dump(obj, out)
+    return out.getvalue()

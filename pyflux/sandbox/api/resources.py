@@ -20,6 +20,7 @@ from pyflux.sandbox.api.http import (
     load_json,
     load_yaml,
     summary,
+    to_yaml,
 )
 from pyflux.sandbox.body import converting, no_kind
 from pyflux.sandbox.engine import Engine
@@ -45,6 +46,12 @@ PATCHES = {
     "application/strategic-merge-patch+json",
     APPLY,
 }
+
+
+_JOB_WARNING = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ class Resources:
         method = request.method
         if target.kind.resource == "/endpoints" and method in ("POST", "PUT"):
             request.warnings.append("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        if target.kind.custom is not None and target.kind.custom.deprecation:
+            request.warnings.append(target.kind.custom.deprecation)
         if target.subresource:
             from pyflux.sandbox.api import subresources
 
@@ -123,7 +132,7 @@ class Resources:
             if method == "DELETE" and "x" not in target.kind.flags:
                 return await self._delete_collection(target, request)
         elif method == "GET":
-            if request.flag("watch"):
+            if request.flag("watch") and request.watch_path:
                 return await self._list_or_watch(target, request)
             return await self.respond(target.kind, self._read(target), request)
         elif method == "PUT":
@@ -144,13 +153,14 @@ class Resources:
         if form.transform == "Table" and obj.get("kind") != "Status":
             record = _as_record(obj)
             meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-            made = tables.table(self.engine, kind, [record], meta, request.one("includeObject", "Metadata"))
+            include = request.one("includeObject", "Metadata")
+            made = tables.table(self.engine, kind, [record], meta, include, True, form.api_version)
             return json_response(made, code)
         if form.transform and obj.get("kind") != "Status":
-            made = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+            made = {"kind": "PartialObjectMetadata", "apiVersion": form.api_version, "metadata": obj["metadata"]}
             return json_response(made, code)
         if form.media == "application/yaml":
-            return Response(_yaml(obj), code, "application/yaml")
+            return Response(to_yaml(obj), code, "application/yaml")
         return json_response(obj, code)
 
     async def _list_or_watch(self, target: Target, request: Request) -> Response:
@@ -278,6 +288,8 @@ class Resources:
         body: Obj = {}
         if request.body.strip():
             body = read_object(request, False)
+            if body.get("kind") not in (None, "", "DeleteOptions"):
+                raise bad_request(no_kind(body))
         for key in ("propagationPolicy",):
             if request.one(key):
                 body[key] = request.one(key)
@@ -291,12 +303,21 @@ class Resources:
         if policy not in (None, "", "Orphan", "Foreground", "Background"):
             cause = not_supported("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"])
             raise invalid(Qualified("meta.k8s.io", "DeleteOptions"), "", [cause])
+        if policy and body.get("orphanDependents") is not None:
+            text = "orphanDependents and deletionPropagation cannot be both set"
+            cause = invalid_value("propagationPolicy", policy, text)
+            raise invalid(Qualified("meta.k8s.io", "DeleteOptions"), "", [cause])
+        if any(value != "All" for value in body.get("dryRun") or []):
+            cause = not_supported("dryRun", body["dryRun"], ["All"])
+            raise invalid(Qualified("meta.k8s.io", "DeleteOptions"), "", [cause])
         return body
 
     async def _delete(self, target: Target, request: Request) -> Response:
         wanted = self._delete_options(request)
         options = options_of(request)
         options.dry_run = options.dry_run or "All" in (wanted.get("dryRun") or [])
+        if target.kind.resource == "batch/jobs" and "propagationPolicy" not in wanted:
+            request.warnings.append(_JOB_WARNING)
         made, code = self.engine.delete(target.kind, target.namespace or "", target.name, wanted, options)
         return await self.respond(target.kind, made, request, code)
 
@@ -343,15 +364,3 @@ def _as_record(obj: Obj) -> Any:
 
     version = int(obj["metadata"].get("resourceVersion") or 0)
     return make_record(json.loads(json.dumps(obj)), version)
-
-
-def _yaml(obj: Obj) -> bytes:
-    import io
-
-    from ruamel.yaml import YAML
-
-    out = io.BytesIO()
-    dumper = YAML(typ="safe", pure=True)
-    dumper.default_flow_style = False
-    dumper.dump(obj, out)
-    return out.getvalue()

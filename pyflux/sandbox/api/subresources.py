@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from pyflux.sandbox.api.http import Request, Response, json_response, load_json
@@ -9,10 +10,11 @@ from pyflux.sandbox.jsonpath import evaluate
 from pyflux.sandbox.objectmeta import get
 from pyflux.sandbox.patch import json_patch, merge_patch
 from pyflux.sandbox.registry import Kind
+from pyflux.sandbox.schema.decode import json_type
 from pyflux.sandbox.status import (
+    ApiError,
     Obj,
     Qualified,
-    bad_request,
     invalid,
     invalid_value,
     page_not_found,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 async def handle(resources: Resources, target: Target, request: Request) -> Response:
     """Answers a request on a subresource."""
     name, kind, method = target.subresource, target.kind, request.method
+    scaled = name == "scale" and kind.has_scale
+    if method not in ("GET", "PUT", "PATCH") and (scaled or (name == "status" and kind.has_status)):
+        raise ApiError(405, "the server does not allow this method on the requested resource", details={})
     if (name == "status" and kind.has_status) or (name == "finalize" and kind.resource == "/namespaces"):
         if method == "GET" and name == "status":
             obj = resources.engine.get(kind, target.namespace or "", target.name)
@@ -34,7 +39,7 @@ async def handle(resources: Resources, target: Target, request: Request) -> Resp
             return await resources.update(target, request)
         if method == "PATCH" and name == "status":
             return await resources.patch(target, request)
-    elif name == "scale" and kind.has_scale:
+    elif scaled:
         return await _scale(resources, target, request)
     elif name == "token" and kind.resource == "/serviceaccounts" and method == "POST":
         return await _token(resources, target, request)
@@ -110,8 +115,14 @@ async def _scale(resources: Resources, target: Target, request: Request) -> Resp
     else:
         raise page_not_found()
     replicas = get(wanted, "spec", "replicas") or 0
-    if not isinstance(replicas, int) or replicas < 0:
-        raise bad_request(f"spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0")
+    if not isinstance(replicas, int):
+        text = (
+            f"json: cannot unmarshal {json_type(replicas)} into Go struct field ScaleSpec.spec.replicas of type int32"
+        )
+        raise invalid(Qualified("", ""), "", [invalid_value("patch", json.dumps(wanted), text)])
+    if replicas < 0 and kind.custom is None:
+        cause = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid(Qualified("autoscaling", "Scale"), target.name, [cause])
     version = get(wanted, "metadata", "resourceVersion")
     path = [p for p in _paths(kind)[0].split(".") if p]
 

@@ -18,7 +18,7 @@ from pyflux.sandbox.api.http import JSON, Accepted, Request, Response
 from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.builtin import zero
-from pyflux.sandbox.status import ApiError, Obj, expired
+from pyflux.sandbox.status import ApiError, Obj, Qualified, expired, forbidden_field, invalid, not_supported
 from pyflux.sandbox.storage import Event, Record, Table, make_record
 
 BOOKMARK_SECONDS = 10.0
@@ -61,7 +61,10 @@ def make_filter(engine: Engine, kind: Kind, namespace: str | None, request: Requ
     text = request.one("fieldSelector")
     if kind.group == "events.k8s.io":
         text = text.replace("regarding.", "involvedObject.").replace("reportingController", "reportingComponent")
-    fields = selectors.parse_fields(text, kind.resource, kind.custom.selectable if kind.custom else None)
+    custom = kind.custom
+    fields = selectors.parse_fields(
+        text, kind.resource, custom.selectable if custom else None, custom is not None and custom.selecting
+    )
     if name:
         fields.append((("metadata", "name"), True, name))
     return Filter(namespace if kind.namespaced else None, labels, fields, engine, kind)
@@ -72,8 +75,8 @@ Encoder = Callable[[Record], bytes]
 
 def item_encoder(engine: Engine, kind: Kind, bare: bool) -> Encoder:
     """How a record becomes the JSON of one object; `bare` leaves out apiVersion and kind."""
-    late = kind.custom is not None and kind.custom.late
-    if late or kind.group == "events.k8s.io" or (kind.group, kind.version) == ("autoscaling", "v1"):
+    converts = kind.custom is not None and kind.custom.converts
+    if converts or kind.group == "events.k8s.io" or (kind.group, kind.version) == ("autoscaling", "v1"):
 
         def convert(record: Record) -> bytes:
             obj = engine.load(kind, record)
@@ -134,6 +137,7 @@ def _start(token: str) -> tuple[int, str, str]:
 def select(engine: Engine, chosen: Filter, request: Request) -> tuple[list[Record], Obj]:
     """The records of a list and the list's metadata."""
     table_wanted = "as=Table" in request.headers.get("accept", "")
+    _check_match(request)
     table = engine.store.table(chosen.kind.resource)
     version = engine.store.version
     asked = _version(request)
@@ -160,6 +164,25 @@ def select(engine: Engine, chosen: Filter, request: Request) -> tuple[list[Recor
     return records, meta
 
 
+def _check_match(request: Request) -> None:
+    """422 for a resourceVersionMatch that makes no sense."""
+    match, version = request.one("resourceVersionMatch"), request.one("resourceVersion")
+    if not match:
+        return
+    field = "resourceVersionMatch"
+    if request.one("continue"):
+        cause = forbidden_field(field, "resourceVersionMatch is forbidden when continue is provided")
+    elif match not in ("Exact", "NotOlderThan"):
+        cause = not_supported(field, match, ["Exact", "NotOlderThan", ""])
+    elif not version:
+        cause = forbidden_field(field, "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    elif match == "Exact" and version == "0":
+        cause = forbidden_field(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    else:
+        return
+    raise invalid(Qualified("meta.k8s.io", "ListOptions"), "", [cause])
+
+
 def _token_expired() -> ApiError:
     return expired(
         "The provided continue parameter is too old to display a consistent list result. You can start a new list "
@@ -179,20 +202,22 @@ def wanted_form(request: Request) -> Accepted:
     from pyflux.sandbox.api.http import accepted
 
     header = request.headers.get("accept", "") or "*/*"
+    media = (JSON, "*/*", "application/*", "application/yaml")
+    known = False
     for entry in accepted(header):
+        known = known or entry.media in media
         if entry.transform in ("Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
-            if entry.media in (JSON, "*/*", "application/*") and entry.group == "meta.k8s.io" and entry.version == "v1":
+            if entry.media in media[:3] and entry.group == "meta.k8s.io" and entry.version in ("v1", "v1beta1"):
                 return entry
             continue
         if entry.transform:
             continue
-        if entry.media in (JSON, "*/*", "application/*", "application/yaml"):
+        if entry.media in media:
             return Accepted(entry.media)
-    raise ApiError(
-        406,
-        "only the following media types are accepted: application/json, application/yaml, "
-        "application/vnd.kubernetes.protobuf",
-    )
+    types = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    if not known:
+        raise ApiError(406, f"406: Not Acceptable\n\nAvailable representations: {types}", details={})
+    raise ApiError(406, f"only the following media types are accepted: {types}")
 
 
 async def list_response(engine: Engine, kind: Kind, chosen: Filter, request: Request) -> Response:
@@ -201,11 +226,12 @@ async def list_response(engine: Engine, kind: Kind, chosen: Filter, request: Req
     records, meta = select(engine, chosen, request)
     await engine.store.settled()
     if form.transform == "Table":
-        body = tables.table(engine, kind, records, meta, request.one("includeObject", "Metadata"))
+        include = request.one("includeObject", "Metadata")
+        body = tables.table(engine, kind, records, meta, include, True, form.api_version)
         return Response(orjson.dumps(body) + b"\n")
     if form.transform:
         items = [partial(engine, kind, r) for r in records]
-        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": form.api_version, "metadata": meta}
         return Response(orjson.dumps({**head, "items": items}) + b"\n")
     encode = item_encoder(engine, kind, kind.bare_items)
     head = {"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": meta}
@@ -231,7 +257,11 @@ class Watch:
         self.first_row = True
         seconds = number(request, "timeoutSeconds")
         self.deadline = time.monotonic() + (seconds or 1800 * (1 + random.random()))  # noqa: S311 - a spread
-        self.version = _version(request)
+        try:
+            self.version = _version(request)
+        except ApiError as error:
+            # A watch says it in other words than a list.
+            raise ApiError(500, error.message.removeprefix("invalid resource version: "), "") from None
 
     def listen(self, event: Event) -> None:
         """Takes an event from the store."""
@@ -270,6 +300,8 @@ class Watch:
             try:
                 event = await asyncio.wait_for(self.queue.get(), max(wait, 0.01))
             except TimeoutError:
+                if time.monotonic() >= self.deadline:
+                    return
                 next_bookmark = time.monotonic() + BOOKMARK_SECONDS
                 if self.bookmarks:
                     yield self._bookmark({})

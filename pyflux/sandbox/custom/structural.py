@@ -32,6 +32,8 @@ def _prune(schema: Obj, value: Any, path: str, is_root: bool, gone: list[str]) -
     extra = schema.get("additionalProperties")
     for key in list(value):
         if is_object and key in _IDENTITY:
+            if key == "metadata" and not is_root and isinstance(value[key], dict):
+                _prune_metadata(value, path, gone)
             continue
         where = f"{path}.{key}" if path else key
         if key in properties:
@@ -41,6 +43,19 @@ def _prune(schema: Obj, value: Any, path: str, is_root: bool, gone: list[str]) -
         elif not keep_unknown and extra is not True:
             del value[key]
             gone.append(where)
+
+
+def _prune_metadata(value: Obj, path: str, gone: list[str]) -> None:
+    """An embedded object has metadata as any other."""
+    from pyflux.sandbox.schema.builtin import types
+    from pyflux.sandbox.schema.decode import DecodeError, Decoder
+
+    decoder = Decoder()
+    try:
+        value["metadata"] = decoder.object(types().get("meta.v1.ObjectMeta"), value["metadata"])
+    except DecodeError:
+        return
+    gone += [f"{path}.metadata.{name}" for name in decoder.unknown]
 
 
 def apply_defaults(schema: Obj, value: Any) -> None:

@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from pyflux.sandbox.objectmeta import validate_annotations, validate_labels
 from pyflux.sandbox.schema.scalars import parse_time
 from pyflux.sandbox.ssa.typed import same_value
 from pyflux.sandbox.status import (
@@ -83,6 +84,8 @@ def _node(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
     if "enum" in schema and not any(same_value(value, e) for e in schema["enum"]):
         out.append(not_supported(path, value, [e if isinstance(e, str) else json.dumps(e) for e in schema["enum"]]))
     if not fits:
+        if schema.get("x-kubernetes-int-or-string"):
+            _logic(schema, value, path, out)
         return
     if isinstance(value, str):
         _string(schema, value, path, out)
@@ -94,7 +97,20 @@ def _node(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
         _array(schema, value, path, out)
     elif isinstance(value, dict):
         _object(schema, value, path, out)
+        if schema.get("x-kubernetes-embedded-resource"):
+            _embedded(value, path, out)
     _logic(schema, value, path, out)
+
+
+def _embedded(value: Obj, path: str, out: list[Cause]) -> None:
+    """An object within the object says what it is, and has metadata as any other."""
+    for key in ("apiVersion", "kind"):
+        if not value.get(key):
+            out.append(required(f"{path}.{key}"))
+    meta = value.get("metadata")
+    if isinstance(meta, dict):
+        out += validate_labels(meta.get("labels") or {}, f"{path}.metadata.labels")
+        out += validate_annotations(meta.get("annotations") or {}, f"{path}.metadata.annotations")
 
 
 def _type(schema: Obj, value: Any, path: str, out: list[Cause]) -> bool:
@@ -144,14 +160,37 @@ def _format(form: str, value: str) -> bool:
         elif form == "uuid":
             return re.fullmatch(r"(?i)[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", value) is not None
         elif form == "duration":
-            return re.fullmatch(r"([0-9.]+(ns|us|µs|ms|s|m|h|d|w)\s*)+", value) is not None
+            return _duration(value)
         elif form == "byte":
             return re.fullmatch(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", value) is not None
+        elif form == "uri":
+            return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|/", value))
+        elif form == "email":
+            return re.fullmatch(r"(.*<)?[^\s<>@]+@[^\s<>@]+>?", value.strip()) is not None
+        elif form == "mac":
+            return re.fullmatch(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}", value) is not None
+        elif form == "hostname":
+            labels = r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+            return re.fullmatch(rf"{labels}(\.{labels})*\.?", value) is not None
         elif form == "date":
             parse_time(value + "T00:00:00Z")
     except ValueError:
         return False
     return True
+
+
+_UNITS = re.compile(
+    r"(ns|us|µs|ms|s|m|h|hr|d|w|nano|micro|milli|nanosec|microsec|millisec|sec|min|hour|day|week|second|minute"
+    r"|nanosecond|microsecond|millisecond|nanos|micros|millis)s?"
+)
+
+
+def _duration(value: str) -> bool:
+    """Whether a text is a duration: `1h30m`, `5 minutes`."""
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))*|0", value):
+        return True
+    pairs = re.findall(r"(\d+)\s*([A-Za-zµ]+)", value)
+    return bool(pairs) and all(_UNITS.fullmatch(unit) for _, unit in pairs)
 
 
 def _number(schema: Obj, value: float, path: str, out: list[Cause]) -> None:
@@ -227,38 +266,27 @@ def _object(schema: Obj, value: Obj, path: str, out: list[Cause]) -> None:
 
 
 def _logic(schema: Obj, value: Any, path: str, out: list[Cause]) -> None:
+    name = f'"{path}"'
     for part in schema.get("allOf") or []:
         found = validate(part, value, path)
         if found:
-            out.append(
-                invalid_value(path, _shown(value), f"{path or '<nil>'} in body must validate all the schemas (allOf)")
-            )
-            out += found
+            out += [*found, invalid_value("<nil>", "", f"{name} must validate all the schemas (allOf)")]
     if schema.get("anyOf"):
         tried = [validate(part, value, path) for part in schema["anyOf"]]
         if all(tried):
-            if not schema.get("x-kubernetes-int-or-string"):
-                out.append(
-                    invalid_value(
-                        path, _shown(value), f"{path or '<nil>'} in body must validate at least one schema (anyOf)"
-                    )
-                )
-                out += _shortest(tried)
+            out.append(invalid_value("<nil>", "", f"{name} must validate at least one schema (anyOf)"))
+            out += _shortest(tried)
     if schema.get("oneOf"):
         tried = [validate(part, value, path) for part in schema["oneOf"]]
         good = sum(not t for t in tried)
         if good != 1:
-            text = f"{path or '<nil>'} in body must validate one and only one schema (oneOf). "
+            text = f"{name} must validate one and only one schema (oneOf). "
             text += "Found none valid" if not good else f"Found {good} valid alternatives"
-            out.append(invalid_value(path, _shown(value), text))
+            out.append(invalid_value("<nil>", "", text))
             if not good:
                 out += _shortest(tried)
     if schema.get("not") is not None and not validate(schema["not"], value, path):
-        out.append(invalid_value(path, _shown(value), f"{path or '<nil>'} in body must not validate the schema (not)"))
-
-
-def _shown(value: Any) -> Any:
-    return "" if isinstance(value, (dict, list)) else value
+        out.append(invalid_value("<nil>", "", f"{name} must not validate the schema (not)"))
 
 
 def _shortest(tried: list[list[Cause]]) -> list[Cause]:

@@ -28,9 +28,26 @@ log = logging.getLogger("sandbox")
 class CustomVersion:
     """A served version of a CRD; `spec` is its entry in `spec.versions`."""
 
-    def __init__(self, group: str, kind: str, spec: Obj, generation: int = 1) -> None:
+    def __init__(
+        self,
+        group: str,
+        kind: str,
+        spec: Obj,
+        generation: int = 1,
+        storage: CustomVersion | None = None,
+        selecting: bool = False,
+    ) -> None:
         self.late = generation > 1
         """The definition was changed: objects of before are pruned and defaulted anew when they are read."""
+        self.storage = storage
+        """The version that objects are kept in, when it is another one."""
+        self.selecting = selecting
+        """Whether any version of the kind has fields to select by."""
+        self.deprecation = ""
+        """What clients of this version are warned of."""
+        if spec.get("deprecated"):
+            default = f"{group}/{spec['name']} {kind} is deprecated"
+            self.deprecation = spec.get("deprecationWarning") or default
         self.group = group
         self.kind = kind
         self.spec = spec
@@ -71,7 +88,7 @@ class CustomVersion:
             return obj, []
         made = copy.deepcopy({k: v for k, v in obj.items() if k != "metadata"})
         if self.openapi is not None:
-            unknown = [*unknown, *structural.prune(self.openapi, made)]
+            unknown = [*unknown, *sorted(structural.prune(self.openapi, made))]
             structural.apply_defaults(self.openapi, made)
         made["metadata"] = meta
         return made, unknown
@@ -81,6 +98,18 @@ class CustomVersion:
         if self.openapi is not None:
             structural.prune(self.openapi, obj)
             structural.apply_defaults(self.openapi, obj)
+
+    @property
+    def converts(self) -> bool:
+        """Whether a stored object may look otherwise in this version."""
+        return self.late or self.storage is not None
+
+    def read(self, obj: Obj) -> None:
+        """Turns a stored object into one of this version, in place: conversion changes nothing but the name."""
+        if self.late:
+            (self.storage or self).refresh(obj)
+        if self.storage is not None and self.openapi is not None:
+            structural.prune(self.openapi, obj)
 
     def validate(self, obj: Obj, old: Obj | None, status_only: bool = False) -> list[Cause]:
         """Errors by schema and rules; unchanged parts of an old object are not held against a change."""

@@ -253,6 +253,7 @@ def mask(value: Any, values: dict[str, str]) -> Any:
                 row["cells"] = ["<age>" if re.fullmatch(r"\d+s", str(c)) else c for c in row["cells"]]
             value["columnDefinitions"] = [{**c, "description": ""} for c in value.get("columnDefinitions") or []]
         for key, item in value.items():
+            key = _UUID.sub("<uid>", key)
             if key in ("resourceVersion", "continue") and isinstance(item, str) and item:
                 out[key] = "<version>"
             elif key == "managedFields" and isinstance(item, list):
