@@ -120,7 +120,8 @@ def generic(env: Env, call: Call) -> None:
         wanted = [targets.named(word) for word in call.args]
     else:
         chosen = targets.kinds_named(first)
-        if not chosen:
+        if not chosen or (len(chosen) == 1 and verb not in chosen[0].verbs):
+            # not a command, as far as flux is concerned
             raise HelpWanted
         for kind in chosen:
             targets.need(kind, verb)

@@ -137,7 +137,7 @@ def scan_host_keys(
 
 
 def _scan_failed(where: str, why: GitError) -> GitError:
-    return type(why)(f"SSH key scan for host {where} failed: {why.message}", hint=why.hint)
+    return type(why)(f"SSH key scan for host {where} failed, error: {why.message}", hint=why.hint)
 
 
 def _public(key: Any) -> str:

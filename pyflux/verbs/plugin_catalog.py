@@ -6,6 +6,7 @@ import http.client
 import platform
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from pyflux.errors import PyfluxError
@@ -65,10 +66,17 @@ def open_url(env: Env, url: str, timeout: float) -> IO[bytes]:
             if error.code != 429 and (error.code < 500 or error.code == 501):
                 break
         except urllib.error.URLError as error:
-            why = str(error.reason)
+            reason = error.reason
+            why = _unreachable(url, reason if isinstance(reason, Exception) else error, timeout)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            why = str(error)
+            why = _unreachable(url, error, timeout)
     raise FetchError(why)
+
+
+def _unreachable(url: str, error: Exception, timeout: float) -> str:
+    from pyflux.kube.transport import describe
+
+    return f"{urllib.parse.urlsplit(url).netloc} cannot be reached: {describe(error, timeout)}"
 
 
 def _fetch_yaml(env: Env, url: str) -> Any:

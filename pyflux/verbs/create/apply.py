@@ -117,9 +117,14 @@ def wait_ready(env: Env, client: Client, resource: Resource, obj: Obj, deadline:
 
 
 def _unready(env: Env, resource: Resource, obj: Obj) -> str:
-    message = (condition(obj, "Ready") or {}).get("message") or "its controller has not reported on it"
-    message = " ".join(message.split())
     meta = obj["metadata"]
+    seen = (obj.get("status") or {}).get("observedGeneration") or 0
+    message = (condition(obj, "Ready") or {}).get("message")
+    if not message:
+        message = "its controller has not reported on it"
+    elif 0 < seen < meta.get("generation", 0):
+        message = "its controller has not reported on what was just applied"
+    message = " ".join(message.split())
     within = format_duration(round(env.kube.timeout * 1e9))
     return (
         f"{resource.kind} {meta.get('namespace', '')}/{meta['name']} is not ready after {within}: {message}; "

@@ -178,6 +178,17 @@ def test_the_wait_has_an_end_and_says_why() -> None:
     assert clock[0] == pytest.approx(60.0)
 
 
+def test_a_report_on_an_older_generation_is_no_reason() -> None:
+    cluster: Any = Cluster()
+    env, _, _ = world()
+    obj = kustomization()
+    ready(obj, "True", observed=1, generation=2)
+    cluster.create(KUSTOMIZATION.resource, obj)
+    with pytest.raises(TimedOut) as caught:
+        wait_ready(env, cluster, KUSTOMIZATION.resource, obj, 60.0)
+    assert "its controller has not reported on what was just applied" in caught.value.hint
+
+
 def test_static_objects_are_ready_at_once() -> None:
     cluster: Any = Cluster()
     env, _, clock = world()

@@ -173,6 +173,16 @@ def test_install_of_a_version_or_digest(folder: Path, catalog: Catalog) -> None:
     assert err == '✗ plugin "nope" not found in catalog\n'
 
 
+def test_a_catalog_that_cannot_be_reached(folder: Path) -> None:
+    code, _, err = run(folder, "plugin", "search", FLUXCD_PLUGIN_CATALOG="http://127.0.0.1:9/")
+    assert (code, err) == (
+        1,
+        "✗ failed to fetch plugin catalog: 127.0.0.1:9 cannot be reached: connection refused\n",
+    )
+    code, _, err = run(folder, "plugin", "search", FLUXCD_PLUGIN_CATALOG="http://no.such.host.invalid/")
+    assert err == "✗ failed to fetch plugin catalog: no.such.host.invalid cannot be reached: no such host\n"
+
+
 def test_a_wrong_checksum_changes_nothing(folder: Path, catalog: Catalog) -> None:
     program(folder / "flux-hey", b"#!/bin/sh\n# mine\n")
     catalog.add("hey", "1.0.0", SCRIPT, checksum="sha256:00")

@@ -266,6 +266,10 @@ def test_a_kind_that_is_refused_does_not_hide_the_other(api: Any, run: Any, make
     assert (found.code, "kustomization/a" in found.out, found.err) == (1, True, "✗ no\n")
 
 
+def test_a_kind_that_the_verb_does_not_know_alone_is_no_command(run: Any) -> None:
+    assert run("reconcile", "alert", "all").out.startswith("Reconcile sources and resources now.\n")
+
+
 @pytest.mark.usefixtures("two_kinds")
 def test_a_kind_in_the_words_of_kubectl_is_enough(run: Any) -> None:
     assert run("get", "helmreleases.helm.toolkit.fluxcd.io").out == run("get", "hr").out
