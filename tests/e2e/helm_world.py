@@ -81,9 +81,12 @@ class HelmWorld:
         self.pair = world.pair
         self.namespace = world.namespace
 
-    def start(self, version: str = "1.0.0") -> None:
-        """Commits the chart and adds its source."""
-        self.world.commit({**FILES, "charts/app/Chart.yaml": chart_file(version)})
+    def start(self, version: str = "1.0.0", more: dict[str, str | None] | None = None) -> None:
+        """Commits the chart, with `more` files, and adds its source.
+
+        A chart is packed once for a version: what is committed later counts with the next version only.
+        """
+        self.world.commit({**FILES, "charts/app/Chart.yaml": chart_file(version), **(more or {})})
         self.world.add_source()
 
     def release(self, name: str, **spec: Any) -> None:

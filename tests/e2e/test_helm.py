@@ -372,8 +372,7 @@ def test_release_goes_to_another_namespace(helm: HelmWorld) -> None:
 
 
 def test_chart_that_cannot_be_rendered(helm: HelmWorld) -> None:
-    helm.start()
-    helm.world.commit({"charts/app/templates/bad.yaml": '{{ fail "never" }}\n'})
+    helm.start(more={"charts/app/templates/bad.yaml": '{{ fail "never" }}\n'})
     helm.release("app")
     obj = helm.until("app", "failed", lambda obj: said(obj, "Released")[0] == "False")
     _, reason, message = said(obj, "Released")
@@ -437,11 +436,14 @@ def test_subcharts_hooks_and_crds(helm: HelmWorld) -> None:
     dependencies = [
         "{name: sub, version: 0.1.0, repository: 'file://../sub', condition: sub.enabled}",
         "{name: sub, alias: other, version: 0.1.0, repository: 'file://../sub', condition: other.enabled}",
+        "{name: off, version: 0.1.0, repository: 'file://../off', condition: off.enabled}",
     ]
     files: dict[str, str | None] = {
         "charts/sub/Chart.yaml": sub,
         "charts/sub/values.yaml": "size: small\n",
         "charts/sub/templates/map.yaml": SUB_MAP,
+        "charts/off/Chart.yaml": sub.replace("sub", "off"),
+        "charts/off/crds/other.yaml": CRD.replace("thing", "other").replace("Thing", "Other"),
         "charts/app/Chart.yaml": chart_file("1.0.0") + f"dependencies: [{', '.join(dependencies)}]\n",
         "charts/app/crds/thing.yaml": CRD,
         "charts/app/templates/hook.yaml": HOOK,
@@ -449,7 +451,10 @@ def test_subcharts_hooks_and_crds(helm: HelmWorld) -> None:
     }
     helm.world.commit({**FILES, **files})
     helm.world.add_source()
-    helm.release("app", values={"sub": {"enabled": True, "size": "large"}, "other": {"enabled": False}})
+    helm.release(
+        "app",
+        values={"sub": {"enabled": True, "size": "large"}, "other": {"enabled": False}, "off": {"enabled": False}},
+    )
     obj = helm.ready("app")
     assert helm.data("app-sub") == {"size": "large", "found": helm.namespace}
     assert helm.data("app-other") is None
@@ -457,6 +462,8 @@ def test_subcharts_hooks_and_crds(helm: HelmWorld) -> None:
     assert helm.pair.get("helm.example.com/v1", "Thing", "app", helm.namespace) is not None
     crd = helm.pair.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.helm.example.com") or {}
     assert crd["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"] == "app"
+    off = helm.pair.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "others.helm.example.com")
+    assert off is None
     entries = {entry["id"] for entry in obj["status"]["inventory"]["entries"]}
     namespace = helm.namespace
     assert entries == {
@@ -480,8 +487,7 @@ spec:
 
 
 def test_jobs_and_own_health_checks_are_waited_for(helm: HelmWorld) -> None:
-    helm.start()
-    helm.world.commit({"charts/app/templates/job.yaml": JOB})
+    helm.start(more={"charts/app/templates/job.yaml": JOB})
     helm.release("app")
     helm.ready("app")
     job = helm.pair.get("batch/v1", "Job", "app", helm.namespace) or {}

@@ -51,5 +51,5 @@ def _entry(request: Request, obj: Obj) -> Entry:
 def _fail(request: Request, action: str, message: str) -> None:
     """Marks the release that Helm took for deployed as failed, as Helm would have after its own wait."""
     last = request.stored()[-1]
-    word = "Release" if action == spec.INSTALL else "Upgrade"
+    word = "Upgrade" if action == spec.UPGRADE else "Release"
     storage.set_status(request.client, last, storage.FAILED, f'{word} "{request.name}" failed: {message}')

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyflux.kube.client import Client
 
     Obj = dict[str, Any]
+    Place = tuple[Resource, str, str]
+    """Kind, name and namespace of an object."""
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RELEASE_NAME = "meta.helm.sh/release-name"
@@ -29,18 +31,8 @@ def make_room(client: Client, objects: list[Obj], release: tuple[str, str], *, a
 
     `adopt` allows to take objects that are not the release's. Raises KubeError.
     """
-    places: list[tuple[Obj, Resource]] = []
-    for obj in objects:
-        try:
-            resource = client.resource_for(obj["apiVersion"], obj["kind"])
-        except NoMatch:
-            # Helm says so in its own words
-            continue
-        places.append((obj, resource))
-    names = [
-        (resource, obj["metadata"].get("name", ""), _namespace(obj, resource, release)) for obj, resource in places
-    ]
-    for (obj, resource), existing in zip(places, client.get_many(names), strict=True):
+    found = places(client, objects, release)
+    for (obj, (resource, *_)), existing in zip(found, client.get_many([place for _, place in found]), strict=True):
         if isinstance(existing, NotFound):
             continue
         if isinstance(existing, KubeError):
@@ -50,6 +42,46 @@ def make_room(client: Client, objects: list[Obj], release: tuple[str, str], *, a
                 continue
             existing = _mark(client, resource, existing, release)
         _release_fields(client, resource, marked(obj, resource, release), existing)
+
+
+def places(client: Client, objects: list[Obj], release: tuple[str, str]) -> list[tuple[Obj, Place]]:
+    """A release's objects with where they are in the cluster; without those of kinds that it does not have."""
+    found: list[tuple[Obj, Place]] = []
+    for obj in objects:
+        try:
+            resource = client.resource_for(obj["apiVersion"], obj["kind"])
+        except NoMatch:
+            # Helm says so in its own words
+            continue
+        found.append((obj, (resource, obj["metadata"].get("name", ""), _namespace(obj, resource, release))))
+    return found
+
+
+def absent(client: Client, objects: list[Obj], release: tuple[str, str]) -> list[Place]:
+    """Where those of a release's objects go that are not there. Raises KubeError."""
+    all_places = [place for _, place in places(client, objects, release)]
+    answers = client.get_many(all_places)
+    return [place for place, answer in zip(all_places, answers, strict=True) if isinstance(answer, NotFound)]
+
+
+def are_there(client: Client, wanted: list[Place]) -> bool:
+    """Whether any of the objects is there, or cannot be asked for."""
+    return any(not isinstance(answer, NotFound) for answer in client.get_many(wanted))
+
+
+def delete(client: Client, wanted: list[Place], propagation: str = "background") -> None:
+    """Deletes objects; one that is gone is fine. Raises KubeError."""
+    for resource, name, namespace in wanted:
+        try:
+            client.delete(resource, name, namespace, propagation=propagation.capitalize())
+        except NotFound:
+            continue
+
+
+def is_kept(obj: Obj) -> bool:
+    """Whether a chart wants an object to outlive its release."""
+    notes = obj["metadata"].get("annotations") or {}
+    return str(notes.get("helm.sh/resource-policy") or "").strip().lower() == "keep"
 
 
 def _namespace(obj: Obj, resource: Resource, release: tuple[str, str]) -> str:

@@ -9,11 +9,13 @@ from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
 from pyflux.controllers.core import DONE, FINALIZER, Result, go_duration, jittered, requested_at, seconds, title
 from pyflux.controllers.expressions import BadExpression
-from pyflux.controllers.helm import atomic, charttemplate, depends, prepare, remedies, spec
+from pyflux.controllers.helm import atomic, charttemplate, depends, prepare, remedies, spec, unheeded
 from pyflux.controllers.helm.request import COMPONENT, Request, clear_failures
+from pyflux.controllers.helm.storage import SECRETS
 from pyflux.controllers.helm.work import Helm, HelmFailed, is_installed
 from pyflux.controllers.kustomize.clients import ClientFailed, can_impersonate, target_client
 from pyflux.controllers.kustomize.healthexprs import BadHealthCheck, judge
+from pyflux.controllers.kustomize.workload import CONFIG_MAPS
 from pyflux.controllers.patcher import Patcher
 from pyflux.controllers.queue import WorkQueue
 from pyflux.controllers.trees import ArtifactGone, FetchFailed
@@ -178,9 +180,12 @@ class HelmReleaseController:
             with target_client(client, obj, self._options) as target, Helm(self._stop.is_set) as helm:
                 if prepare.target_changed(obj, chart["name"]):
                     return self._move(obj, patcher, target, helm)
-                prepare.note_attempt(obj, chart, inputs.values, oci_digest)
-                self._open(helm, target, obj)
                 request = self._request(obj, patcher, target, helm)
+                is_new = unheeded.is_due(obj)
+                prepare.note_attempt(obj, chart, inputs.values, oci_digest)
+                if is_new:
+                    unheeded.tell_all(request)
+                self._open(helm, target, obj)
                 request.chart, request.chart_path, request.values = chart, inputs.path, inputs.values
                 return self._run(request)
         except ClientFailed as why:
@@ -264,7 +269,7 @@ class HelmReleaseController:
         except remedies.NoLatest:
             pass
         except ClientFailed as why:
-            if _secret_is_gone(client, obj):
+            if _access_is_gone(client, obj):
                 self._log(f"{title(obj)}: skipping Helm release uninstallation: {why.message}")
                 return True
             text = f"failed to build REST client getter to uninstall release: {why.message}"
@@ -279,14 +284,14 @@ class HelmReleaseController:
         return True
 
 
-def _secret_is_gone(client: Client, obj: Obj) -> bool:
-    from pyflux.controllers.helm.storage import SECRETS
-
-    name = ((obj["spec"].get("kubeConfig") or {}).get("secretRef") or {}).get("name")
-    if not name:
-        return False
-    try:
-        client.get(SECRETS, name, obj["metadata"]["namespace"])
-    except NotFound:
-        return True
+def _access_is_gone(client: Client, obj: Obj) -> bool:
+    """Whether what describes the other cluster was deleted, so that nothing can be done there any more."""
+    given = obj["spec"].get("kubeConfig") or {}
+    for field, resource in (("secretRef", SECRETS), ("configMapRef", CONFIG_MAPS)):
+        name = (given.get(field) or {}).get("name")
+        if name:
+            try:
+                client.get(resource, name, obj["metadata"]["namespace"])
+            except NotFound:
+                return True
     return False

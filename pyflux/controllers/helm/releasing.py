@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
 from pyflux.controllers.core import go_duration
 from pyflux.controllers.helm import crds, healthy, owning, snapshot, spec, storage
+from pyflux.controllers.helm.altered import apply_method, replacing
 from pyflux.controllers.helm.request import RELEASED, REMEDIATED, TESTED
 from pyflux.controllers.helm.work import MANAGER, HelmFailed, whole_seconds
 from pyflux.controllers.kustomize.objects import Entry, id_of, inventory, version_of
@@ -15,6 +17,8 @@ from pyflux.errors import KubeError, NoMatch
 from pyflux.render.helm import GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyflux.controllers.helm.request import Request
     from pyflux.controllers.helm.storage import Stored
 
@@ -98,11 +102,25 @@ def _run(request: Request, action: str, last: int, definitions: list[Obj]) -> No
         options["cleanup_on_fail"] = bool(given.get("cleanupOnFail"))
     deadline = time.monotonic() + limit
     try:
-        helm.call(action, limit, **options)
+        with _as_asked(request, action, last):
+            helm.call(action, limit, **options)
     finally:
         if moves:
             _move(request, made["objects"])
     healthy.wait(request, action, made["objects"], deadline)
+
+
+@contextmanager
+def _as_asked(request: Request, action: str, last: int) -> Iterator[None]:
+    """What the spec wants of Helm beyond the options of its SDK."""
+    if action == spec.UPGRADE:
+        with apply_method(request, action, last):
+            yield
+    elif spec.section(request.obj, action).get("replace"):
+        with replacing(request):
+            yield
+    else:
+        yield
 
 
 def _move(request: Request, objects: list[Obj]) -> None:

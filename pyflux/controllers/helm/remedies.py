@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pyflux.controllers import conditions
-from pyflux.controllers.helm import drift, owning, snapshot, spec, storage
+from pyflux.controllers.helm import drift, healthy, owning, snapshot, spec, storage, uninstalling
+from pyflux.controllers.helm.altered import apply_method, has_hooks, put_hooks, without_hooks
 from pyflux.controllers.helm.releasing import note_inventory
 from pyflux.controllers.helm.request import RELEASED, REMEDIATED, TESTED
 from pyflux.controllers.helm.work import HelmFailed, whole_seconds
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from pyflux.controllers.helm.storage import Stored
 
     Obj = dict[str, Any]
+
+_ROLLBACK_HOOKS = ("pre-rollback", "post-rollback")
 
 ROLLBACK, UNINSTALL, UNINSTALL_REMEDIATION = "rollback", "uninstall", "uninstall-remediation"
 
@@ -40,24 +45,13 @@ def rollback(request: Request) -> None:
     previous = snapshot.previous(obj, ignore_tests=ignore)
     if previous is None:
         raise MissingTarget("missing target release for rollback: required to rollback")
-    limit = spec.timeout(obj, ROLLBACK)
     stored = request.stored()
     before = {one.version: one.raw for one in stored}
     subject = f"{snapshot.full_name(previous)} with chart {snapshot.chart(previous)}"
     failure: HelmFailed | KubeError | None = None
     try:
         target = next((one for one in stored if one.version == previous["version"]), None)
-        if target is not None:
-            objects = drift.objects_of(target.release.get("manifest", ""))
-            owning.make_room(request.client, objects, (previous["namespace"], previous["name"]), adopt=False)
-        request.helm.call(
-            ROLLBACK,
-            limit,
-            name=previous["name"],
-            version=previous["version"],
-            timeout=whole_seconds(limit),
-            wait=spec.wait_strategy(obj, ROLLBACK),
-        )
+        _roll_back(request, previous, target, max(before, default=0))
     except (HelmFailed, KubeError) as why:
         failure = why
     changed = _changed(request, before)
@@ -88,6 +82,35 @@ def rollback(request: Request) -> None:
         raise failure
 
 
+def _roll_back(request: Request, previous: Obj, target: Stored | None, last: int) -> None:
+    """Has Helm roll back, and does what its SDK leaves out. Raises HelmFailed, KubeError."""
+    obj, given, client = request.obj, spec.section(request.obj, ROLLBACK), request.client
+    limit, version, owner = spec.timeout(obj, ROLLBACK), previous["version"], (previous["namespace"], previous["name"])
+    objects = drift.objects_of(target.release.get("manifest", "")) if target is not None else []
+    absent = owning.absent(client, objects, owner) if given.get("cleanupOnFail") else []
+    owning.make_room(client, objects, owner, adopt=False)
+    deadline = time.monotonic() + limit
+    robs = bool(given.get("disableHooks")) and target is not None and has_hooks(target.release, *_ROLLBACK_HOOKS)
+    with ExitStack() as stack:
+        if robs and target is not None:
+            stack.callback(lambda: put_hooks(request, last, target.release["hooks"]))
+            stack.enter_context(without_hooks(request, version, *_ROLLBACK_HOOKS))
+        stack.enter_context(apply_method(request, ROLLBACK, version))
+        try:
+            request.helm.call(
+                ROLLBACK,
+                limit,
+                name=previous["name"],
+                version=version,
+                timeout=whole_seconds(limit),
+                wait=spec.wait_strategy(obj, ROLLBACK),
+            )
+        except HelmFailed:
+            owning.delete(client, absent)
+            raise
+    healthy.wait(request, ROLLBACK, objects, deadline)
+
+
 def _prune(request: Request) -> None:
     """Removes the oldest revisions beyond `maxHistory`, which Helm's SDK does for upgrades only."""
     most, found = spec.max_history(request.obj), request.stored()
@@ -97,50 +120,13 @@ def _prune(request: Request) -> None:
         request.client.delete(storage.SECRETS, metadata["name"], metadata["namespace"])
 
 
-def _uninstall(request: Request, name: str, action: str) -> HelmFailed | None:
-    """Uninstalls, and brings the history up to date; what went wrong."""
-    obj, limit = request.obj, spec.timeout(request.obj, UNINSTALL)
-    given = spec.section(obj, UNINSTALL)
-    before = request.stored()
-    failure: HelmFailed | None = None
-    try:
-        request.helm.call(
-            UNINSTALL,
-            limit,
-            name=name,
-            keep_history=bool(given.get("keepHistory")),
-            timeout=whole_seconds(limit),
-            wait=spec.wait_strategy(obj, UNINSTALL),
-        )
-    except HelmFailed as why:
-        failure = why
-    after = {one.version: one for one in request.stored()}
-    for one in before:
-        left = after.get(one.version)
-        if left is None:
-            # what Helm had stored last when it deleted the Secret
-            info = one.release.setdefault("info", {})
-            info.update(status="uninstalling", deleted=_precise_now(), description="Deletion in progress")
-            left = one
-        elif left.raw == one.raw:
-            continue
-        snapshot.replace(obj, left, action)
-    return failure
-
-
-def _precise_now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def uninstall_remediation(request: Request) -> None:
     """Uninstalls a failed release. Raises HelmFailed where nothing changed in storage."""
     obj = request.obj
     current = dict(snapshot.latest(obj) or {})
     if not current:
         raise NoLatest("no latest release: required to uninstall")
-    failure = _uninstall(request, current["name"], UNINSTALL_REMEDIATION)
+    failure = uninstalling.run(request, current["name"], UNINSTALL_REMEDIATION)
     newest = snapshot.latest(obj) or {}
     same = newest.get("digest") == current["digest"]
     if failure is None and same:
@@ -168,7 +154,7 @@ def uninstall(request: Request) -> None:
     if not current:
         request.summarize()
         raise NoLatest("no latest release: required to uninstall")
-    failure = _uninstall(request, current["name"], UNINSTALL)
+    failure = uninstalling.run(request, current["name"], UNINSTALL)
     newest = snapshot.latest(obj) or {}
     gone = ""
     if failure is not None and failure.kind == "HelmNotFoundError":

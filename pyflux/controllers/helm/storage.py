@@ -135,3 +135,40 @@ def rewrite(client: Client, stored: Stored, release: Obj) -> Stored:
         "data": {"release": encode(release)},
     }
     return Stored(client.patch(SECRETS, metadata["name"], metadata["namespace"], body, field_manager="helm-controller"))
+
+
+def put_back(client: Client, stored: Stored, raw: str) -> None:
+    """Gives a stored revision the bytes that it had before. Raises KubeError."""
+    metadata = stored.secret["metadata"]
+    status = (decode(raw).get("info") or {}).get("status", "")
+    body = {
+        "metadata": {"resourceVersion": metadata["resourceVersion"], "labels": {"status": status}},
+        "data": {"release": raw},
+    }
+    client.patch(SECRETS, metadata["name"], metadata["namespace"], body, field_manager="helm-controller")
+
+
+def remove(client: Client, stored: Stored) -> None:
+    """Deletes a stored revision. Raises KubeError."""
+    metadata = stored.secret["metadata"]
+    client.delete(SECRETS, metadata["name"], metadata["namespace"])
+
+
+def restore(client: Client, stored: Stored, release: Obj) -> None:
+    """Creates the Secret of a removed revision anew, for the release as it is to be. Raises KubeError."""
+    metadata = stored.secret["metadata"]
+    same = release == stored.release
+    labels = {**(metadata.get("labels") or {}), "version": str(release["version"])}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": stored.secret["type"],
+        "metadata": {
+            "name": f"sh.helm.release.v1.{release['name']}.v{release['version']}",
+            "namespace": metadata["namespace"],
+            "labels": labels,
+            **({"annotations": metadata["annotations"]} if metadata.get("annotations") else {}),
+        },
+        "data": {"release": stored.raw if same else encode(release)},
+    }
+    client.create(SECRETS, body, field_manager="helm-controller")

@@ -85,7 +85,8 @@ def _uses(release: Obj, key: tuple[str, str, str]) -> bool:
 def _takes_values(release: Obj, kind: str, key: Key) -> bool:
     namespace, spec = release["metadata"]["namespace"], release["spec"]
     references = [(ref["kind"], ref["name"]) for ref in spec.get("valuesFrom") or []]
-    secret = (spec.get("kubeConfig") or {}).get("secretRef")
-    if secret:
-        references.append(("Secret", secret["name"]))
+    for config, field in (("Secret", "secretRef"), ("ConfigMap", "configMapRef")):
+        reference = (spec.get("kubeConfig") or {}).get(field)
+        if reference:
+            references.append((config, reference["name"]))
     return namespace == key.namespace and (kind, key.name) in references

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.resources import Resource
+from pyflux.controllers.kustomize.workload import IdentityFailed, target_of
 from pyflux.controllers.source.gitauth import read_secret
 from pyflux.env import Env, KubeOptions
 from pyflux.errors import KubeError, PyfluxError
@@ -71,7 +72,10 @@ def _remote(client: Client, obj: Obj) -> Client:
     secret = reference.get("secretRef")
     if not secret:
         if reference.get("configMapRef"):
-            raise ClientFailed("spec.kubeConfig.configMapRef is not supported by pyflux's controllers")
+            try:
+                return Client(target_of(client, reference["configMapRef"]["name"], namespace), timeout=_TIMEOUT)
+            except IdentityFailed as error:
+                raise ClientFailed(error.message) from None
         raise ClientFailed(
             "invalid .spec.kubeConfig, neither .spec.kubeConfig.provider nor .spec.kubeConfig.secretRef is set"
         )

@@ -136,4 +136,7 @@ def _uses(obj: Obj) -> list[tuple[str, str, str]]:
         secret = (spec.get(holder) or {}).get("secretRef")
         if secret:
             found.append(("Secret", namespace, secret["name"]))
+    config = (spec.get("kubeConfig") or {}).get("configMapRef")
+    if config:
+        found.append(("ConfigMap", namespace, config["name"]))
     return found
