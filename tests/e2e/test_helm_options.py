@@ -98,6 +98,30 @@ def test_rollback_with_hooks(helm: HelmWorld) -> None:
     assert helm.data("app-hook") == {}
 
 
+def test_a_rollback_is_waited_for(helm: HelmWorld) -> None:
+    helm.start()
+    helm.release("app")
+    helm.ready("app")
+    check = {"apiVersion": "v1", "kind": "ConfigMap", "current": "data.color == 'never'"}
+    upgrade = {"timeout": "3s", "remediation": {"retries": 0, "remediateLastFailure": True}}
+    common: Obj = {"healthCheckExprs": [check], "upgrade": upgrade, "rollback": {"timeout": "3s"}}
+    helm.release("app", values={"color": "red"}, **common)
+    obj = helm.until("app", "rolled back in vain", lambda obj: condition(obj, "Remediated").get("status"))
+    status, reason, message = said(obj, "Remediated")
+    assert (status, reason) == ("False", "RollbackFailed")
+    late = f"timeout waiting for: [ConfigMap/{helm.namespace}/app status: 'InProgress']"
+    assert message.endswith(f"failed: release app failed: {late}")
+    assert said(obj, "Released")[:2] == ("False", "UpgradeFailed")
+    assert [(one.version, one.status) for one in stored(helm)][1:] == [(2, "failed"), (3, "failed")]
+    assert (helm.data("app") or {})["color"] == "blue"
+    # one that becomes healthy
+    helm.release(
+        "app", values={"color": "red"}, **{**common, "healthCheckExprs": [{**check, "current": "data.color == 'blue'"}]}
+    )
+    helm.world.flux("reconcile", "helmrelease", "app", "--reset", check=False)
+    helm.until("app", "rolled back", lambda obj: said(obj, "Remediated")[:2] == ("True", "RollbackSucceeded"))
+
+
 def test_uninstall_with_and_without_hooks(helm: HelmWorld) -> None:
     helm.start(more={"charts/app/templates/hooks.yaml": HOOKS})
     for name, disabled in (("quiet", True), ("loud", False)):

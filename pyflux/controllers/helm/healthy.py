@@ -39,7 +39,8 @@ def wait(request: Request, action: str, objects: list[Obj], deadline: float) -> 
         check.wait(entries, max(0.0, deadline - time.monotonic()), ending)
     except Unhealthy as why:
         _fail(request, action, why.message)
-        raise HelmFailed(why.message) from None
+        prefix = "" if action in (spec.INSTALL, spec.UPGRADE) else f"release {request.name} failed: "
+        raise HelmFailed(prefix + why.message) from None
 
 
 def _entry(request: Request, obj: Obj) -> Entry:
