@@ -11,6 +11,7 @@ import io
 import os
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyflux.git.deadline import left
@@ -145,21 +146,37 @@ def _public(key: Any) -> str:
     return f"{words[0]} {words[1]}"
 
 
-def _check_known(host: str, port: int, keys: list[Any]) -> None:
-    """A host that the user already knows must not show other keys now."""
-    from pathlib import Path
-
+def known_keys(host: str, port: int = 22) -> set[str]:
+    """The host's keys ("TYPE KEY") in the user's known_hosts; empty where it is not known."""
     import asyncssh
 
-    path = Path.home() / ".ssh" / "known_hosts"
     try:
-        trusted = asyncssh.match_known_hosts(asyncssh.read_known_hosts(str(path)), host, "", port)[0]
+        trusted = asyncssh.match_known_hosts(asyncssh.read_known_hosts(str(_known_hosts())), host, "", port)[0]
     except (OSError, ValueError):
-        return
-    known = {_public(key) for key in trusted}
+        return set()
+    return {_public(key) for key in trusted}
+
+
+def _known_hosts() -> Path:
+    return Path.home() / ".ssh" / "known_hosts"
+
+
+def fingerprint(line: str) -> str:
+    """What people compare of a known_hosts line: "SHA256:… (ssh-ed25519)"."""
+    import base64
+    import hashlib
+
+    _, kind, key = line.split()[:3]
+    digest = hashlib.sha256(base64.b64decode(key)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')} ({kind})"
+
+
+def _check_known(host: str, port: int, keys: list[Any]) -> None:
+    """A host that the user already knows must not show other keys now."""
+    known = known_keys(host, port)
     if known and known.isdisjoint(_public(key) for key in keys):
         raise HostKeyRefused(
-            f"the host key of {_where(host, port)} is not the one in {path}",
+            f"the host key of {_where(host, port)} is not the one in {_known_hosts()}",
             hint="someone may be between you and the host; if its key was changed, remove the old line there",
         )
 

@@ -277,15 +277,39 @@ def ssh_port() -> Iterator[int]:
     thread.join(5)
 
 
-def test_a_host_key_that_is_not_the_known_one(cluster: World, ssh_port: int) -> None:
-    own, other = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+@pytest.fixture
+def ssh_key(cluster: World) -> Iterator[str]:
+    """A private key file, and a .ssh folder without known hosts; the folder is gone afterwards."""
     key = cluster.home / "id"
-    own.write_private_key(str(key))
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(key))
     key.chmod(0o600)
-    (cluster.home / ".ssh").mkdir(exist_ok=True)
+    folder = cluster.home / ".ssh"
+    folder.mkdir()
+    yield str(key)
+    shutil.rmtree(folder)
+
+
+def test_an_unknown_host_is_refused_without_a_question(cluster: World, ssh_port: int, ssh_key: str) -> None:
+    """--silent is about the deploy key: it makes no host trusted."""
+    result = bootstrap(cluster, f"ssh://git@127.0.0.1:{ssh_port}/x.git")
+    check(result, f"the host key of 127.0.0.1:{ssh_port} is not known")
+    assert f"ssh-keyscan -p {ssh_port} 127.0.0.1" in result.failure[1]
+
+
+def test_the_keys_of_an_unknown_host_are_shown_before_they_are_trusted(
+    cluster: World, ssh_port: int, ssh_key: str
+) -> None:
+    result = bootstrap(cluster, f"ssh://git@127.0.0.1:{ssh_port}/x.git", "--private-key-file", ssh_key)
+    warning = next(line for line in result.err.splitlines() if "known_hosts" in line)
+    assert warning.startswith("⚠️ the host 127.0.0.1 is not in ~/.ssh/known_hosts; trusting the keys it shows: SHA256:")
+    check(result, f"127.0.0.1:{ssh_port} refused the SSH login")
+
+
+def test_a_host_key_that_is_not_the_known_one(cluster: World, ssh_port: int, ssh_key: str) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519")
     line = f"[127.0.0.1]:{ssh_port} {other.export_public_key().decode()}"
     (cluster.home / ".ssh" / "known_hosts").write_text(line)
-    result = bootstrap(cluster, f"ssh://git@127.0.0.1:{ssh_port}/x.git", "--private-key-file", str(key))
+    result = bootstrap(cluster, f"ssh://git@127.0.0.1:{ssh_port}/x.git", "--private-key-file", ssh_key)
     check(result, "host key")
 
 

@@ -94,14 +94,17 @@ def test_over_ssh_with_a_key(cluster: RealCluster, ssh_git: SSHGitServer, env: d
     repository = ssh_git.create("fleet")
     env.pop("GIT_PASSWORD")
     args = ["git", f"--url={ssh_git.url_of('fleet')}", "--path=clusters/a", "--timeout=120s"]
-    refused = world.run(env, *args)
-    assert refused.returncode == 1
-    assert "the host key of" in refused.stderr
+    for more in ([], ["--silent"]):
+        refused = world.run(env, *args, *more)
+        assert refused.returncode == 1
+        assert "the host key of" in refused.stderr
+        assert repository.git("for-each-ref") == ""
     key = f"--private-key-file={ssh_git.client_key}"
     aborted = world.run(env, *args, key, stdin="n\n")
     assert aborted.returncode == 1
     assert "aborting" in aborted.stderr
-    world.must(env, *args, key, "--silent")
+    said = world.must(env, *args, key, "--silent")
+    assert "trusting the keys it shows: SHA256:" in said
     entries = world.secret(cluster)
     assert sorted(entries) == ["identity", "identity.pub", "known_hosts"]
     assert entries["identity"] == ssh_git.client_key.read_text()

@@ -51,13 +51,13 @@ def run(env: Env, call: Call) -> None:
     if call.bool("check"):
         from pyflux.verbs.bootstrap.check import check_git
 
-        check_git(env, plan, url, lambda: _auth(remote, login, common))
+        check_git(env, plan, url, lambda: _auth(env, remote, login, common))
         return
     from pyflux.git.workcopy import WorkCopy
     from pyflux.verbs.bootstrap.work import open_cluster, run_steps
 
     client = open_cluster(env, force=call.bool("force"))
-    work = WorkCopy(url, plan.sync.branch, _auth(remote, login, common))
+    work = WorkCopy(url, plan.sync.branch, _auth(env, remote, login, common))
     publish = _publisher(env, silent=call.bool("silent"))
     run_steps(env, client, work, plan, manifests=common.manifests, publish=publish)
 
@@ -96,14 +96,12 @@ def _check_url(remote: urls.RemoteUrl, login: Login, common: Shared) -> None:
         )
 
 
-def _auth(remote: urls.RemoteUrl, login: Login, common: Shared) -> Auth:
+def _auth(env: Env, remote: urls.RemoteUrl, login: Login, common: Shared) -> Auth:
     """How this program logs in. Scans the host's keys where a private key is given."""
     if remote.scheme == "ssh":
         known = None
         if common.private_key:
-            from pyflux.git.ssh import scan_host_keys
-
-            known = "\n".join(scan_host_keys(remote.host, remote.port, algorithms=common.host_key_algorithms)).encode()
+            known = "\n".join(_host_keys(env, remote, common)).encode()
         return Auth(
             username=remote.username or login.username,
             password="" if common.private_key else login.password,
@@ -115,6 +113,17 @@ def _auth(remote: urls.RemoteUrl, login: Login, common: Shared) -> Auth:
     if login.bearer:
         return Auth(bearer_token=login.password, ca=common.ca)
     return Auth(username=login.username if login.password else "", password=login.password, ca=common.ca)
+
+
+def _host_keys(env: Env, remote: urls.RemoteUrl, common: Shared) -> list[str]:
+    """The host's keys. Those of a host that the user does not know are trusted, as in flux, but not unseen."""
+    from pyflux.git.ssh import fingerprint, known_keys, scan_host_keys
+
+    lines = scan_host_keys(remote.host, remote.port, algorithms=common.host_key_algorithms)
+    if not known_keys(remote.host, remote.port):
+        shown = ", ".join(fingerprint(line) for line in lines)
+        env.log.warning(f"the host {remote.host} is not in ~/.ssh/known_hosts; trusting the keys it shows: {shown}")
+    return lines
 
 
 def sync_url(url: str, login: Login, ssh_hostname: str) -> str:

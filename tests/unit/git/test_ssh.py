@@ -15,7 +15,7 @@ from pyflux.git.auth import Auth
 from pyflux.git.errors import GitError, GitUnreachable, HostKeyRefused, KeyUnusable, LoginRefused, RepositoryMissing
 from pyflux.git.refs import list_refs
 from pyflux.git.source import Ref, fetch_commit
-from pyflux.git.ssh import host_pattern, public_key, scan_host_keys
+from pyflux.git.ssh import fingerprint, host_pattern, known_keys, public_key, scan_host_keys
 from pyflux.git.workcopy import Person, WorkCopy
 from tests.real.sshd import SSHGitServer
 
@@ -67,6 +67,19 @@ def test_a_host_that_shows_other_keys_than_the_known_ones(ssh_server: SSHGitServ
         scan_host_keys("127.0.0.1", ssh_server.port)
     with pytest.raises(HostKeyRefused):
         list_refs(ssh_server.url_of("fleet"), Auth(private_key=ssh_server.client_key.read_bytes()))
+
+
+def test_fingerprints_are_those_of_ssh_keygen(ssh_server: SSHGitServer, home: Path, tmp_path: Path) -> None:
+    assert known_keys("127.0.0.1", ssh_server.port) == set()
+    (home / "known_hosts").write_text(ssh_server.known_hosts)
+    assert len(known_keys("127.0.0.1", ssh_server.port)) == 3
+    assert known_keys("127.0.0.1", 22) == set()
+    listed = subprocess.run(
+        ["ssh-keygen", "-l", "-f", str(home / "known_hosts")], check=True, capture_output=True, text=True
+    ).stdout
+    shown = [fingerprint(line) for line in ssh_server.known_hosts.splitlines()]
+    assert [line.split()[1] for line in listed.splitlines()] == [text.split()[0] for text in shown]
+    assert shown[0].endswith(" (ssh-ed25519)")
 
 
 def test_an_unknown_host(ssh_server: SSHGitServer, home: Path) -> None:
