@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
-from pyflux.sandbox import crds
+from pyflux.sandbox import crds, namespaces
 from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.options import Options
 from pyflux.sandbox.registry import Kind
@@ -21,6 +21,8 @@ from pyflux.sandbox.status import ApiError, Obj
 log = logging.getLogger("sandbox")
 EVENT_SECONDS = 3600
 EXPIRE_EVERY = 60.0
+STUCK_SECONDS = 0.5
+"""How long the content of a namespace has to go before the namespace says what is left."""
 BACKGROUND = {"propagationPolicy": "Background"}
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
 _PROTECTED = {
@@ -40,6 +42,7 @@ class Controllers:
         self.ca = ca
         self._queue: deque[Task] = deque()
         self._queued: set[Task] = set()
+        self._stuck: set[str] = set()
         self._wake = asyncio.Event()
         engine.hooks.append(self._changed)
 
@@ -63,6 +66,12 @@ class Controllers:
                 self._add("namespace", meta["name"])
         if meta.get("deletionTimestamp"):
             self._add("finalize", *where)
+            if (
+                meta.get("namespace")
+                and old is not None
+                and old["metadata"].get("finalizers") != meta.get("finalizers")
+            ):
+                self._add("namespace", meta["namespace"])
         elif old is None and meta.get("ownerReferences"):
             self._add("orphaned", *where)
 
@@ -156,6 +165,8 @@ class Controllers:
             self._finalize(*what)
         elif kind == "namespace":
             self._empty_namespace(what[0])
+        elif kind == "stuck":
+            self._tell_stuck(what[0])
         elif kind == "account":
             self._namespace_defaults(what[0])
         elif kind == "establish":
@@ -276,9 +287,27 @@ class Controllers:
                 if b'"deletionTimestamp":"' not in record.data:
                     self.engine.delete(held, name, record.name, dict(BACKGROUND), _GC)
                 left += (name, record.name) in table.records
-        if not left:
+        if left:
+            self._tell_later(name)
+        else:
             spec = {**(obj.get("spec") or {}), "finalizers": []}
             self.engine.update(kind, "", name, {**obj, "spec": spec}, copy.copy(_GC), "finalize")
+
+    def _tell_later(self, name: str) -> None:
+        """Says what is left of a namespace once the rest had its time to go."""
+        if name not in self._stuck:
+            self._stuck.add(name)
+            asyncio.get_running_loop().call_later(STUCK_SECONDS, self._add, "stuck", name)
+
+    def _tell_stuck(self, name: str) -> None:
+        self._stuck.discard(name)
+        obj, kind = self.engine.find("/namespaces", "", name), self._kind("/namespaces")
+        if obj is None or kind is None:
+            return
+        told = namespaces.conditions(obj, *namespaces.remaining(self.engine, name))
+        status = {**(obj.get("status") or {}), "conditions": told}
+        if status != obj.get("status"):
+            self.engine.update(kind, "", name, {**obj, "status": status}, copy.copy(_GC), "status")
 
     def _namespace_defaults(self, name: str) -> None:
         """The service account and the certificate that every namespace has."""

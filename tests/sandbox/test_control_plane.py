@@ -93,6 +93,38 @@ def test_a_namespace_goes_when_its_content_does(sandbox: Sandbox, namespace: str
     until(lambda: api("GET", f"/api/v1/namespaces/{namespace}")[0] == 404)
 
 
+def test_a_namespace_that_cannot_go_says_what_holds_it(sandbox: Sandbox, namespace: str, owner: Any) -> None:
+    api, base = Api(sandbox), f"/api/v1/namespaces/{namespace}"
+    held = {"metadata": {"finalizers": ["example.org/hold", "example.org/more"]}}
+    api("PATCH", f"{base}/configmaps/owner", held, MERGE)
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "finalizers": ["example.org/hold"]}}
+    api("POST", f"{base}/secrets", secret)
+    api("DELETE", base)
+
+    def told() -> dict[str, Any]:
+        conditions = api("GET", base)[1].get("status", {}).get("conditions") or []
+        return {c["type"]: (c["status"], c["reason"], c["message"]) for c in conditions}
+
+    found = until(told)
+    assert found["NamespaceDeletionContentFailure"][:2] == ("False", "ContentDeleted")
+    assert found["NamespaceContentRemaining"] == (
+        "True",
+        "SomeResourcesRemain",
+        "Some resources are remaining: configmaps. has 1 resource instances, secrets. has 1 resource instances",
+    )
+    assert found["NamespaceFinalizersRemaining"] == (
+        "True",
+        "SomeFinalizersRemain",
+        "Some content in the namespace has finalizers remaining: example.org/hold in 2 resource instances, "
+        "example.org/more in 1 resource instances",
+    )
+    api("PATCH", f"{base}/secrets/s", {"metadata": {"finalizers": None}}, MERGE)
+    rest = "Some resources are remaining: configmaps. has 1 resource instances"
+    until(lambda: told()["NamespaceContentRemaining"][2] == rest)
+    api("PATCH", f"{base}/configmaps/owner", {"metadata": {"finalizers": None}}, MERGE)
+    until(lambda: api("GET", base)[0] == 404)
+
+
 def test_every_namespace_has_its_account_and_certificate(sandbox: Sandbox, namespace: str) -> None:
     api, base = Api(sandbox), f"/api/v1/namespaces/{namespace}"
     until(lambda: api("GET", f"{base}/serviceaccounts/default")[0] == 200)
