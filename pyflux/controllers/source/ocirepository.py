@@ -139,7 +139,7 @@ def _revision(registry: Registry, spec: Obj) -> str:
     if ref.get("semver"):
         tags = registry.tags()
         if ref.get("semverFilter"):
-            tags = [one for one in tags if re.search(ref["semverFilter"], one)]
+            tags = _filtered(tags, ref["semverFilter"], spec["url"])
         try:
             tag = chartindex.newest(tags, ref["semver"])
         except chartindex.IndexFailed:
@@ -148,3 +148,12 @@ def _revision(registry: Registry, spec: Obj) -> str:
             )
             raise SourceFailed(FETCH_FAILED, "ReadOperationFailed", text) from None
     return f"{tag}@{registry.digest(tag)}"
+
+
+def _filtered(tags: list[str], pattern: str, url: str) -> list[str]:
+    """The tags that a regular expression is found in. Raises SourceFailed."""
+    try:
+        return [tag for tag in tags if re.search(pattern, tag)]
+    except re.error as why:
+        text = f"failed to determine the artifact tag for '{url}': error parsing regexp: {why}: `{pattern}`"
+        raise SourceFailed(FETCH_FAILED, "ReadOperationFailed", text) from None

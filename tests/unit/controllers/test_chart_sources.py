@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from pyflux.controllers.source import chartbuild, chartindex, helmauth
+from pyflux.controllers.source import chartbuild, chartindex, helmauth, ocirepository
 from pyflux.controllers.source.chartfile import ChartError, metadata_of
 from pyflux.controllers.source.helmrepository import human_size, index_url
 from pyflux.controllers.source.httpget import HttpError, Login, download
 from pyflux.controllers.source.outcome import SourceFailed
+from pyflux.errors import NotFound
 
 VERSIONS = ("1.0.0", "1.2.0", "1.10.0", "2.0.0-rc.1", "not-a-version", "1.2.0+b")
 
@@ -256,3 +257,54 @@ def test_dependencies_stay_in_the_source(tmp_path: Path, place: str, fine: bool,
         return
     with pytest.raises(chartbuild.BuildFailed, match="outside of the source"):
         chartbuild._check_dependencies(str(chart), str(tmp_path))
+
+
+def test_a_filter_of_tags_that_is_no_expression() -> None:
+    assert ocirepository._filtered(["1.0.0", "1.0.0-rc"], "-rc$", "oci://a/b") == ["1.0.0-rc"]
+    with pytest.raises(SourceFailed, match="failed to determine the artifact tag for 'oci://a/b'"):
+        ocirepository._filtered(["1.0.0"], "(", "oci://a/b")
+
+
+class Accounts:
+    """A service account `puller` with a pull secret, and a Secret with a proxy."""
+
+    def get(self, resource: Any, name: str, namespace: str) -> dict[str, Any]:
+        if resource.kind == "ServiceAccount" and name == "puller":
+            return {"imagePullSecrets": [{"name": "elsewhere"}, {"name": "pull"}]}
+        login = {"username": "me", "password": "secret"}
+        hosts = {"pull": "registry.example.com", "elsewhere": "other.example.com"}
+        texts = {".dockerconfigjson": json.dumps({"auths": {hosts[name]: login}})} if name in hosts else {}
+        if name == "proxy":
+            texts = {"address": "http://proxy:3128", "username": "p", "password": "w"}
+        if not texts:
+            raise NotFound(f'{resource.plural} "{name}" not found')
+        return {"data": {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}}
+
+
+def as_told(**spec: Any) -> Login:
+    client: Any = Accounts()
+    url = "oci://registry.example.com/charts"
+    return helmauth.repository_login(client, {"metadata": {"namespace": "ns"}, "spec": {"url": url, **spec}})
+
+
+def test_pull_secrets_of_a_service_account() -> None:
+    found = as_told(serviceAccountName="puller")
+    assert (found.username, found.password) == ("me", "secret")
+    assert as_told(serviceAccountName="puller", provider="aws").username == "me"
+    with pytest.raises(SourceFailed, match="failed to get credential: failed to get service account 'ns/nobody'"):
+        as_told(serviceAccountName="nobody")
+
+
+def test_a_proxy_for_registries() -> None:
+    assert as_told(proxySecretRef={"name": "proxy"}).proxy == "http://p:w@proxy:3128"
+    with pytest.raises(SourceFailed, match="failed to get proxy address"):
+        as_told(proxySecretRef={"name": "nowhere"})
+
+
+def test_providers_of_clouds_are_refused_for_registries() -> None:
+    text = "failed to get credential from 'azure': pyflux's controllers do not log in at cloud providers"
+    with pytest.raises(SourceFailed, match=text) as failed:
+        as_told(provider="azure")
+    assert (failed.value.condition, failed.value.reason) == ("FetchFailed", "AuthenticationFailed")
+    assert as_told(provider="generic").username == ""
+    assert as_told(provider="azure", url="https://charts.example.com").username == ""
