@@ -25,6 +25,7 @@ from pyflux.ui.yamlout import dump
 from tests.real.cluster import Json, RealCluster, condition, is_ready
 from tests.real.githttp import GitHTTPServer
 from tests.real.registry import Registry
+from tests.real.s3 import BUCKET, S3
 
 CASES = Path(__file__).parent / "render_cases"
 PATIENCE = 480
@@ -156,6 +157,42 @@ def _differences(live: Any, ours: Any, path: str) -> Iterator[tuple[str, tuple[A
         yield path, (live, ours)
 
 
+def _artifacts(folder: Path, kustomizations: list[Json], registry: Registry) -> dict[str, str]:
+    """Pushes the artifacts of the cases, by tag, to a repository of the case's name; the digests, by their marks."""
+    digests = {}
+    for case in kustomizations:
+        for tag, files in case.get("oci", {}).items():
+            place = folder / "artifacts" / case["name"] / tag
+            _write(place, {name: _text(text, case) for name, text in files.items()})
+            url = f"oci://{registry.address}/cases/{case['name']}:{tag}"
+            said = ("--source=https://git.example.com/fleet", f"--revision={tag}@sha1:{'0' * 40}", "-ojson")
+            code, out, err = _pyflux(folder, {}, "push", "artifact", url, f"--path={place}", *said)
+            assert code == 0, err
+            digests[f"@DIGEST:{case['name']}:{tag}@"] = json.loads(out)["digest"]
+    return digests
+
+
+def _objects(folder: Path, kustomizations: list[Json], s3: S3) -> list[str]:
+    """Stores the objects of the cases' Buckets; the flags that give pyflux the same files as folders."""
+    flags = []
+    for case in kustomizations:
+        if "bucket" in case:
+            files = {f"{case['name']}/{name}": _text(text, case) for name, text in case["bucket"].items()}
+            for name, text in files.items():
+                s3.put(name, text)
+            _write(folder / "buckets" / case["name"], files)
+            source = f"Bucket/{namespace_of(case)}/objects"
+            flags.append(f"--local-sources={source}={folder / 'buckets' / case['name']}")
+    return flags
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
 def _files(kustomizations: list[Json], releases: list[Json], url: str, places: Mapping[str, str]) -> dict[str, str]:
     files = {"clusters/all/flux-system/gotk-sync.yaml": SYNC % url}
     for path in sorted((CASES / "charts").rglob("*")):
@@ -251,19 +288,22 @@ def world(folder: Path, kustomizations: list[Json], releases: list[Json]) -> Ite
         GitHTTPServer() as git,
         chart_server(folder / "charts") as charts,
         Registry() as registry,
+        S3() as s3,
         RealCluster(light=True) as cluster,
     ):
         _push(folder / "charts", registry)
         cluster.install_crds("source-controller", "kustomize-controller", "helm-controller")
         cluster.start_controllers("source-controller", "kustomize-controller", "helm-controller")
         repository = git.create("fleet")
-        places = {"@CHARTS@": charts, "@REGISTRY@": registry.address}
+        digests = _artifacts(folder, kustomizations, registry)
+        local = _objects(folder, kustomizations, s3)
+        places = {"@CHARTS@": charts, "@REGISTRY@": registry.address, "@S3@": s3.address, "@BUCKET@": BUCKET, **digests}
         repository.commit(_files(kustomizations, releases, git.url_of("fleet"), places))
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}})
         cluster.apply(*load_all(SYNC % git.url_of("fleet")))
         checkout = folder / "checkout"
         repository.git("clone", "-q", str(repository.path), str(checkout))
-        yield World(cluster, *_pyflux(folder, {}, "build", "all", "--path", str(checkout)))
+        yield World(cluster, *_pyflux(folder, {}, "build", "all", "--path", str(checkout), *local))
 
 
 def _pyflux(folder: Path, environ: Mapping[str, str], *argv: str) -> tuple[int, str, str]:

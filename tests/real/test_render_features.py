@@ -13,7 +13,7 @@ from tests.real.render_world import World, identity, namespace_of, owned_by_helm
 
 KUSTOMIZE, HELM = "kustomize-controller", "helm-controller"
 _MISSING = RealCluster.missing(
-    *("registry", "source-controller", KUSTOMIZE, HELM),
+    *("registry", "s3", "source-controller", KUSTOMIZE, HELM),
     *(f"crds/{name}" for name in ("source-controller", KUSTOMIZE, HELM)),
     light=True,
 )
