@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyflux.controllers.helm import altered, storage, unheeded, uninstalling
+from pyflux.controllers.helm import altered, remedies, storage, unheeded, uninstalling
 from pyflux.controllers.helm.work import HelmFailed
 from pyflux.errors import AlreadyExists, NotFound
 
@@ -62,7 +62,7 @@ class Secrets:
         return SimpleNamespace(kind=kind, namespaced=True)
 
     def get_many(self, names: Any) -> list[Any]:
-        return [{} if name in self.there else NotFound(name) for _, name, _ in names]
+        return [{"metadata": {"name": name}} if name in self.there else NotFound(name) for _, name, _ in names]
 
 
 def release(version: int, status: str = "deployed", **more: Any) -> Obj:
@@ -206,3 +206,36 @@ def test_options_without_effect() -> None:
     assert unheeded.is_due(request.obj)
     request.obj["status"]["lastAttemptedGeneration"] = 2
     assert not unheeded.is_due(request.obj)
+
+
+@pytest.mark.parametrize(("cleans", "deleted"), [(True, [("gone", "Background")]), (False, [])])
+def test_a_failed_rollback_is_cleaned_up(cleans: bool, deleted: list[tuple[str, str]]) -> None:
+    secrets = Secrets(release(1, manifest=MANIFEST, hooks=HOOKS), release(2, "failed"))
+    secrets.there = {"kept"}
+    request = made(secrets, rollback={"cleanupOnFail": cleans, "disableHooks": True})
+
+    def call(*_: Any, **__: Any) -> None:
+        secrets.there.add("gone")
+        assert request.stored()[0].release["hooks"] == [{"name": "a", "events": ["pre-install"]}]
+        raise HelmFailed("no")
+
+    request.helm = SimpleNamespace(call=call)
+    previous = {"namespace": "ns", "name": "app", "version": 1}
+    with pytest.raises(HelmFailed):
+        remedies._roll_back(request, previous, request.stored()[0], 2)
+    assert secrets.deleted == deleted
+    assert [one.release.get("hooks") for one in request.stored()] == [HOOKS, None]
+
+
+def test_a_rolled_back_release_gets_its_hooks_back() -> None:
+    secrets = Secrets(release(1, hooks=HOOKS), release(2, "failed"))
+    request = made(secrets, rollback={"disableHooks": True})
+
+    def call(*_: Any, **__: Any) -> None:
+        seen = request.stored()[0].release
+        secrets.found |= Secrets(release(3, hooks=seen["hooks"])).found
+
+    request.helm = SimpleNamespace(call=call)
+    previous = {"namespace": "ns", "name": "app", "version": 1}
+    remedies._roll_back(request, previous, request.stored()[0], 2)
+    assert [one.release.get("hooks") for one in request.stored()] == [HOOKS, None, HOOKS]
