@@ -103,11 +103,15 @@ def _platform(row: dict[str, Any]) -> tuple[str, str]:
     return str(platform.get("os")), str(platform.get("architecture"))
 
 
-def layer_of(content: dict[str, Any]) -> tuple[str, int]:
-    """Digest and size of an artifact's first layer. Raises OciError."""
+def layer_of(content: dict[str, Any], media_type: str = "") -> tuple[str, int]:
+    """Digest and size of an artifact's first layer, or of its first one of a media type. Raises OciError."""
     layers = content.get("layers")
     if not isinstance(layers, list) or not layers or not isinstance(layers[0], dict):
         raise OciError("no layers found in artifact")
+    if media_type:
+        layers = [layer for layer in layers if isinstance(layer, dict) and layer.get("mediaType") == media_type]
+        if not layers:
+            raise OciError(f"failed to find layer with media type '{media_type}' in artifact")
     digest, size = layers[0].get("digest"), layers[0].get("size")
     if not isinstance(digest, str) or not isinstance(size, int):
         raise OciError("failed to list layers: the first one has no digest and size")

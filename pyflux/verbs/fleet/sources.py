@@ -50,8 +50,11 @@ class Fetcher:
             return self._once(f"git {spec.get('url')} {spec.get('ref')}", lambda: self._git(spec))
         if kind == "OCIRepository":
             self._online(f"{name} is an artifact in a registry")
-            return self._once(f"oci {spec.get('url')} {spec.get('ref')}", lambda: self._oci(spec))
-        raise Unavailable(f"{name} can only be had in the cluster")
+            try:
+                return self._once(f"oci {spec.get('url')} {_wanted(spec)}", lambda: self._oci(spec))
+            except Unavailable as why:
+                raise Unavailable(f"{name}: {why.message}") from None
+        raise Unavailable(f"{name} can only be had in the cluster; --local-sources {name}=FOLDER stands in for it")
 
     def chart(self, release: Obj, index: Mapping[ObjectId, Obj]) -> str:
         """The folder or archive of a HelmRelease's chart. Raises Unavailable."""
@@ -157,7 +160,8 @@ class Fetcher:
                 tag = newest(repository.tags(), str(ref["semver"]), str(ref.get("semverFilter") or ""))
                 target = reference.parse(reference.parse_url(f"{url}:{tag}"))
             manifest, content = artifact.find(repository, target)
-            digest, size = artifact.layer_of(content)
+            selector = spec.get("layerSelector") or {}
+            digest, size = artifact.layer_of(content, str(selector.get("mediaType") or ""))
             with tempfile.TemporaryFile() as layer:
                 repository.blob(digest, size, layer)
                 layer.seek(0)
@@ -205,6 +209,11 @@ class Fetcher:
         shutil.move(archives[0], part)
         os.replace(part, kept)
         return kept
+
+
+def _wanted(spec: Obj) -> str:
+    """What tells one artifact of a registry's repository from another."""
+    return f"{spec.get('ref')} {spec.get('layerSelector')}"
 
 
 def newest(tags: list[str], wanted: str, pattern: str) -> str:
