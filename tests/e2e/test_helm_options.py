@@ -224,15 +224,9 @@ def test_another_cluster_by_a_token_of_a_service_account(helm: HelmWorld) -> Non
     helm.world.add("apps", "./plain", kubeConfig=kubeconfig)
     helm.world.ready("apps")
     assert helm.data("web") == {"a": "b"}
-    found = helm.pair.get("v1", "ConfigMap", "cluster", helm.namespace) or {}
-    helm.pair.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "cluster", **place},
-            "data": {**found["data"], "serviceAccountName": "nobody"},
-        }
-    )
+    cluster: Obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cluster", **place}}
+    helm.pair.apply({**cluster, "data": {**data, "serviceAccountName": "nobody"}})
     helm.world.reconcile("apps", check=False)
-    text = f"failed to get service account '{helm.namespace}/nobody'"
-    assert text in condition(helm.world.failed("apps", text), "Ready")["message"]
+    helm.world.failed("apps", f"failed to get service account '{helm.namespace}/nobody'")
+    # without the cluster nothing can be deleted there
+    helm.pair.apply({**cluster, "data": data})
