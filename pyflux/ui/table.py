@@ -7,13 +7,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_NO_WIDTH = ("Cc", "Cf", "Mn", "Me")
+"""Unicode categories of what takes no place: controls, invisible signs, marks on the letter before."""
+
+
 def _width(text: str) -> int:
     """Columns that `text` takes on a terminal."""
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return len(text)
-    from unicodedata import combining, east_asian_width
+    from unicodedata import category, east_asian_width
 
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+    # tabs and the like take none, as in flux
+    wide = (2 if east_asian_width(char) in "WF" else 1 for char in text if category(char) not in _NO_WIDTH)
+    return sum(wide)
 
 
 def _padded(text: str, width: int) -> str:
@@ -28,7 +34,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     plain = True
     for index, column in enumerate(columns):
         text = "".join(column)
-        if text.isascii() and "\n" not in text:
+        if text.isascii() and text.isprintable():
             widths[index] = max(widths[index], max(map(len, column)))
         else:
             plain = False

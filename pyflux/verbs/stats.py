@@ -54,8 +54,9 @@ def _figures(objects: Sequence[Obj]) -> list[str]:
     suspended = failing = size = 0
     for obj in objects:
         suspended += bool((obj.get("spec") or {}).get("suspend"))
-        found = columns.condition(obj, "Ready")
-        failing += found is not None and found.get("status") == "False"
+        failing += any(
+            found.get("type") == "Ready" and found.get("status") == "False" for found in columns.conditions(obj)
+        )
         size += int(columns.artifact(obj).get("size") or 0)
     return [str(len(objects) - suspended), str(failing), str(suspended), format_size(size)]
 

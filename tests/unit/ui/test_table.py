@@ -20,3 +20,7 @@ def test_no_header_and_no_rows() -> None:
 def test_lines_in_cells_and_wide_characters() -> None:
     assert table([], [["a", "x\ny"], ["b", "z"]]) == "a\tx\t\n  \ty\t\nb\tz\t\n"
     assert table([], [["日本", "x"], ["abcde", "e\u0301"]]) == "日本 \tx\t\nabcde\te\u0301\t\n"
+
+
+def test_tabs_and_controls_take_no_place() -> None:
+    assert table(["Message"], [["a\tb"], ["abcdefgh"]]) == "MESSAGE  \na\tb      \t\nabcdefgh\t\n"

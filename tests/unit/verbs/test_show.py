@@ -323,6 +323,11 @@ def test_trace_refuses(argv: list[str], text: str, run: Any) -> None:
 # -- stats
 
 
+def test_an_object_counts_as_failing_by_any_of_its_ready_conditions(api: Any, run: Any, make: Any, cond: Any) -> None:
+    api.add(make("GitRepository", "twice", {}, {"conditions": [cond("True", "x"), cond("False", "y")]}))
+    assert run("stats").out.splitlines()[1].split("\t")[2].strip() == "1"
+
+
 def test_stats(api: Any, run: Any, make: Any) -> None:
     api.add(
         make("GitRepository", "a", {}, {"artifact": {"size": 2000}, **ready("x", "False")}),
