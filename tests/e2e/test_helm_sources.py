@@ -300,6 +300,17 @@ def test_signatures_that_nobody_can_check(helm: HelmWorld, charts: Charts, regis
     )
     told({**keys(helm, "none")}, f"'cosign': no public keys found in secret '{helm.namespace}/none'")
 
+    # a chart of a Git repository has none
+    helm.start()
+    helm.release("app", chart_spec={"verify": {"provider": "cosign"}})
+    helm.ready("app")
+
+    def skipped() -> bool:
+        events = helm.pair.events(helm.namespace, f"{helm.namespace}-app")
+        return [one["count"] for one in events if one["reason"] == "VerificationSkipped"] == [1]
+
+    wait_until("a warning", skipped, 15)
+
 
 def test_a_provider_of_a_cloud_is_refused(helm: HelmWorld, registry: Registry) -> None:
     if not helm.pair.ours:

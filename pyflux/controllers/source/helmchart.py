@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyflux.catalog.kinds import kind as kind_named
 from pyflux.controllers import conditions
 from pyflux.controllers.source import chartbuild, signatures
-from pyflux.controllers.source.base import SourceController
+from pyflux.controllers.source.base import COMPONENT, SourceController
 from pyflux.controllers.source.chartbuild import Build, BuildFailed
 from pyflux.controllers.source.chartremote import Remote
 from pyflux.controllers.source.outcome import (
@@ -54,6 +54,12 @@ class HelmChartController(SourceController):
             obj["status"]["observedSourceArtifactRevision"] = artifact["revision"]
         if not obj["spec"].get("verify"):
             conditions.remove(obj, VERIFIED)
+        elif not static and obj["metadata"]["generation"] != obj["status"].get("observedGeneration"):
+            # it has none with Flux either, which does not say so
+            text = (
+                "spec.verify has no effect: signatures are checked of charts from HelmRepositories of type 'oci' only"
+            )
+            self.recorder.event(COMPONENT, obj, "Warning", "VerificationSkipped", text)
         with tempfile.TemporaryDirectory(prefix="helmchart-") as folder:
             return self._build(client, obj, patcher, source, folder)
 
