@@ -1,4 +1,4 @@
-"""Journeys with kinds that pyflux's controllers do not reconcile: everything says so, nothing hangs."""
+"""Journeys with kinds and fields that pyflux's controllers do not heed: everything says so, nothing hangs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.e2e.pairs import condition, wait_until
-from tests.e2e.world import World
+from tests.e2e.world import World, config_map
 
 TEXT = "no controller reconciles objects of kind Bucket in this cluster: pyflux's controllers do not"
 
@@ -48,3 +48,14 @@ def test_a_bucket_says_that_nobody_reconciles_it(world: World) -> None:
     # nothing stands in the way of its end
     world.pair.client.delete(world.pair.client.resource_for(bucket["apiVersion"], "Bucket"), "files", world.namespace)
     wait_until("the Bucket is gone", lambda: not found(), 30)
+
+
+def test_decryption_by_a_service_account_is_refused(world: World) -> None:
+    world.commit({"web.yaml": config_map("web", world.namespace, a="b")})
+    world.add_source()
+    # a feature gate of the official controller, which is off
+    world.add("apps", decryption={"provider": "sops", "serviceAccountName": "decrypter"})
+    obj = world.failed("apps", "spec.decryption.serviceAccountName")
+    assert condition(obj, "Ready")["reason"] == "FeatureGateDisabled"
+    wait_until("it is stalled", lambda: condition(world.kustomization("apps"), "Stalled"), 15)
+    assert world.config_map("web") is None

@@ -139,6 +139,11 @@ class KustomizationController:
             own_judge = judge(spec.get("healthCheckExprs") or [])
         except BadHealthCheck as error:
             return self._stall(obj, "InvalidCELExpression", f"{_TERMINAL}: {error}")
+        if (spec.get("decryption") or {}).get("serviceAccountName"):
+            text = (
+                "spec.decryption.serviceAccountName is not supported: pyflux's controllers decrypt with a Secret's keys"
+            )
+            return self._stall(obj, "FeatureGateDisabled", text)
         retry = seconds(spec.get("retryInterval")) or seconds(spec["interval"])
         pause = self._options.requeue_dependency
         kind, namespace, name = depends.source_key(obj)
