@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
+_MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 
@@ -32,17 +33,30 @@ def _bool(text: str) -> bool:
 
 
 def _int(text: str) -> int:
+    """A Go integer literal of 64 bits: also 0x10, 0o17, 017 and 1_000."""
+    digits = text.lstrip("+-")
+    octal = digits[:1] == "0" and (digits[1:2].isdecimal() or digits[1:2] == "_")
     try:
-        return int(text, 0) if text.strip() == text and "_" not in text else int("x")
+        if text.strip() != text:
+            raise ValueError(text)
+        value = int(text.replace("0", "0o", 1) if octal else text, 0)
     except ValueError:
         raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return value
 
 
 def _float(text: str) -> float:
     try:
-        return float(text)
-    except ValueError:
+        if text.strip() != text:
+            raise ValueError(text)
+        value = float.fromhex(text) if "x" in text.lower() else float(text)
+    except (ValueError, OverflowError):
         raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+    if abs(value) > _MAX_FLOAT32 and "inf" not in text.lower():
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": value out of range')
+    return value
 
 
 def split_csv(text: str) -> list[str]:
@@ -182,7 +196,8 @@ class Flags:
             flag = self.by_short.get(letter) or (HELP if letter == HELP.short else None)
             if flag is None:
                 raise UsageError(f"unknown shorthand flag: '{letter}' in {group}")
-            if letters.startswith("="):
+            # "-n=" has the value "=", as in pflag
+            if letters.startswith("=") and len(letters) > 1:
                 self.set(flag, letters[1:], word)
                 return
             if flag.type == "bool":

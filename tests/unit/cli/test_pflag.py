@@ -19,6 +19,7 @@ FLAGS = (
     Flag("as-group", "stringArray", ""),
     Flag("local-sources", "stringToString", "", default="[]"),
     Flag("tail", "int", "", default="-1"),
+    Flag("qps", "float32", "", default="50"),
     Flag("log-level", "debug|info|error", "", default="info"),
 )
 
@@ -53,6 +54,14 @@ def read(*words: str) -> tuple[pflag.Flags, list[str]]:
         (["--as-group=a,b", "--as-group=c"], "as-group", ["a,b", "c"]),
         (["--local-sources=a=b,c=d"], "local-sources", {"a": "b", "c": "d"}),
         (["--tail=10"], "tail", 10),
+        (["--tail=0x1F"], "tail", 31),
+        (["--tail=-017"], "tail", -15),
+        (["--tail=1_000"], "tail", 1000),
+        (["--qps=1e3"], "qps", 1000.0),
+        (["--qps=1_0"], "qps", 10.0),
+        (["--qps=0x1p4"], "qps", 16.0),
+        (["--tail=0_17"], "tail", 15),
+        (["-n="], "namespace", "="),
         (["--log-level", "debug"], "log-level", "debug"),
     ],
 )
@@ -86,6 +95,22 @@ def test_flags_and_arguments_mix_and_a_double_dash_ends_flags() -> None:
         (
             ["-A=x"],
             'invalid argument "x" for "-A, --all-namespaces" flag: strconv.ParseBool: parsing "x": invalid syntax',
+        ),
+        (["-A="], "unknown shorthand flag: '=' in -="),
+        (["--tail= 1"], 'invalid argument " 1" for "--tail" flag: strconv.ParseInt: parsing " 1": invalid syntax'),
+        (["--tail=08"], 'invalid argument "08" for "--tail" flag: strconv.ParseInt: parsing "08": invalid syntax'),
+        (
+            ["--tail=9223372036854775808"],
+            'invalid argument "9223372036854775808" for "--tail" flag: '
+            'strconv.ParseInt: parsing "9223372036854775808": value out of range',
+        ),
+        (
+            ["--qps=1__0"],
+            'invalid argument "1__0" for "--qps" flag: strconv.ParseFloat: parsing "1__0": invalid syntax',
+        ),
+        (
+            ["--qps=1e39"],
+            'invalid argument "1e39" for "--qps" flag: strconv.ParseFloat: parsing "1e39": value out of range',
         ),
         (
             ["--help=x"],
