@@ -154,6 +154,7 @@ def changes(request: Request, given: Obj) -> Obj:
         "common_annotations": common.get("annotations") or {},
         "post_renderers": obj["spec"].get("postRenderers") or [],
         "hooks_too": obj["spec"].get("postRenderStrategy") != "nohooks",
+        "hooks_apart": obj["spec"].get("postRenderStrategy") == "separate",
         "without_hooks": bool(given.get("disableHooks")),
         # Helm's SDK puts objects into the namespace of its storage
         "namespace": request.namespace if request.is_elsewhere else "",

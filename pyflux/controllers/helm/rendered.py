@@ -42,6 +42,8 @@ class Changes:
     post_renderers: list[Obj] = field(default_factory=list)
     hooks_too: bool = True
     """Whether hooks are post-rendered."""
+    hooks_apart: bool = False
+    """Whether they are post-rendered for themselves, not together with the other objects."""
     without_hooks: bool = False
     """Whether hooks are left out of the release."""
     namespace: str = ""
@@ -112,9 +114,13 @@ def _objects(name: str, text: str) -> list[Obj]:
 def _changed(objects: list[tuple[str, Obj]], changes: Changes) -> list[tuple[str, Obj]]:
     chosen = [entry for entry in objects if changes.hooks_too or not is_hook(entry[1])]
     spared = [entry for entry in objects if not any(entry is other for other in chosen)]
+    groups = [chosen]
+    if changes.hooks_apart:
+        groups = [[entry for entry in chosen if is_hook(entry[1]) is hooks] for hooks in (False, True)]
     for renderer in changes.post_renderers:
-        if renderer.get("kustomize") and chosen:
-            chosen = _kustomized(chosen, renderer["kustomize"])
+        if renderer.get("kustomize"):
+            groups = [_kustomized(group, renderer["kustomize"]) if group else group for group in groups]
+    chosen = [entry for group in groups for entry in group]
     for _, obj in chosen:
         metadata = obj.setdefault("metadata", {})
         labels = {**changes.common_labels, **changes.labels}

@@ -29,14 +29,16 @@ def judge(expressions: list[Obj]) -> Callable[[Obj], str | None] | None:
         return None
     rules: dict[tuple[str, str], Rule] = {}
     for index, entry in enumerate(expressions):
-        key = (entry["apiVersion"].rpartition("/")[0], entry["kind"])
+        key = (entry["apiVersion"].rpartition("/")[0], entry.get("kind") or "")
         if key in rules:
             name = f"{key[1]}.{key[0]}" if key[0] else key[1]
             raise BadHealthCheck(f"duplicate custom health check for GroupKind {name} at healthchecks[{index}]")
         rules[key] = _rule(index, entry)
 
     def judged(obj: Obj) -> str | None:
-        rule = rules.get((obj["apiVersion"].rpartition("/")[0], obj["kind"]))
+        group = obj["apiVersion"].rpartition("/")[0]
+        # an entry without a kind is about all kinds of its group
+        rule = rules.get((group, obj["kind"])) or rules.get((group, ""))
         return None if rule is None else _status(rule, obj)
 
     return judged

@@ -116,6 +116,19 @@ def test_health_checks_say_which_expression_is_wrong() -> None:
         judge([good, good])
 
 
+def test_an_entry_without_a_kind_is_about_its_group() -> None:
+    decide = judge(
+        [
+            {"apiVersion": "x.io/v1", "current": "true"},
+            {"apiVersion": "x.io/v1", "kind": "Other", "current": "false", "failed": "true"},
+        ]
+    )
+    assert decide is not None
+    assert decide(OBJ) == "Current"
+    assert decide({**OBJ, "kind": "Other"}) == "Failed"
+    assert decide({**OBJ, "apiVersion": "y.io/v1"}) is None
+
+
 def test_health_is_asked_in_order() -> None:
     rule = {
         "apiVersion": "x.io/v1",

@@ -71,6 +71,18 @@ def test_post_renderers_patch_and_keep_the_files() -> None:
     assert "templates/charts/sub/templates/two.yaml" in files
 
 
+def test_hooks_may_be_post_rendered_apart() -> None:
+    hook = MAP.format("app").replace("  name: app", "  name: app\n  annotations: {helm.sh/hook: pre-install}")
+    twins = {"app/templates/b.yaml": f"{MAP.format('app')}---\n{hook}"}
+    patch = {"patch": '[{"op": "add", "path": "/data/c", "value": "d"}]', "target": {"kind": "ConfigMap"}}
+    renderers = [{"kustomize": {"patches": [patch]}}]
+    with pytest.raises(rendered.RenderFailed, match="may not add resource with an already registered id"):
+        rendered.templates(twins, rendered.Changes(post_renderers=renderers))
+    files, objects = rendered.templates(twins, rendered.Changes(post_renderers=renderers, hooks_apart=True))
+    assert [obj["data"]["c"] for obj in objects] == ["d"]
+    assert files["templates/b.yaml"].count("c: d") == 2
+
+
 @pytest.mark.parametrize("text", ["a: [", "- a\n"])
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(rendered.RenderFailed, match=r"YAML parse error on app/templates/bad\.yaml"):
