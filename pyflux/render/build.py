@@ -113,7 +113,7 @@ def _kustomized(
     timeout: float,
 ) -> str:
     folder = os.path.realpath(path)
-    rules = ignore.for_source(folder, "\n".join(ignore_lines))
+    rules = ignore.for_build(folder, "\n".join(ignore_lines))
     try:
         return kustomize.build(
             os.sep,

@@ -28,7 +28,7 @@ _LONGEST_LINE = 64 * 1024
 
 
 @lru_cache(maxsize=4096)
-def _segment(pattern: str) -> Callable[[str], object]:
+def segment(pattern: str) -> Callable[[str], object]:
     """A predicate for one part of a path; a malformed pattern matches nothing."""
     if not any(char in pattern for char in "*?[\\"):
         return pattern.__eq__
@@ -112,7 +112,7 @@ class Pattern:
             line = line[:-1]
         self._glob = "/" in line
         self._parts = line.split("/")
-        self._segments = [_segment(part) for part in self._parts]
+        self._segments = [segment(part) for part in self._parts]
 
     def matches(self, path: Sequence[str], is_dir: bool) -> bool:
         """True when the path (parts below the root) is what the pattern is about."""
@@ -219,5 +219,24 @@ def load(root: str, domain: Sequence[str] = ()) -> list[Pattern]:
 
 
 def for_source(root: str, spec_ignore: str | None = None) -> Ignore:
-    """The rules for a checkout: defaults, its `.sourceignore` files, then the object's own `spec.ignore`."""
-    return Ignore([*defaults(), *load(root), *parse(spec_ignore or "")])
+    """The rules for a source's checkout: its `.sourceignore` files, then the object's own `spec.ignore`.
+
+    The defaults hold only where there are neither; Git's own files are always left out.
+    """
+    own = [*load(root), *parse(spec_ignore or "")]
+    return Ignore([*map(Pattern, VCS), *own] if own else defaults())
+
+
+def for_bucket(root: str, spec_ignore: str | None = None) -> Ignore:
+    """The rules for a Bucket's objects: its outermost `.sourceignore`, then `spec.ignore`, and no defaults."""
+    path = os.path.join(root, FILE)
+    text = ""
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read(_MAX_FILE)
+    return Ignore([*parse(text), *parse(spec_ignore or "")])
+
+
+def for_build(root: str, lines: str = "") -> Ignore:
+    """The rules for `build kustomization`: the defaults, the `.sourceignore` files, then --ignore-paths."""
+    return Ignore([*defaults(), *load(root), *parse(lines)])

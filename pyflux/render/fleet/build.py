@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
-from pyflux.render.fleet import generate
+from pyflux.render.fleet import copying, generate
 from pyflux.render.fleet import unit as units
 from pyflux.render.fleet.discover import Entry, entries, same_place, source_ids
 from pyflux.render.fleet.model import (
@@ -33,7 +33,7 @@ from pyflux.render.fleet.model import (
     show_id,
 )
 from pyflux.render.helm import ChartSource
-from pyflux.render.ignore import Ignore, for_source
+from pyflux.render.ignore import Ignore, defaults, for_bucket, for_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -220,8 +220,12 @@ class _Builder:
 
     def _rules(self, folder: str, source: ObjectId) -> Ignore:
         """What a source keeps out of its artifact: by its files and by its `spec.ignore`."""
+        if source[0] == "ExternalArtifact":
+            return Ignore(defaults())
         spec = (self.cluster.index.get(source) or {}).get("spec") or {}
         lines = str(spec.get("ignore") or "")
+        if source[0] == "Bucket":
+            return for_bucket(folder, lines)
         if (folder, lines) not in self.rules:
             self.rules[folder, lines] = for_source(folder, lines)
         return self.rules[folder, lines]
@@ -251,15 +255,20 @@ class _Builder:
             known = self.artifacts.get(wanted)
             if known is not None:
                 return known
-            found = generate.find(self.cluster.index, wanted, self._source)
+            found = generate.find(self.cluster.index, wanted, self._tree)
             if found is None:
                 return ""
             generator, filled = found
-            sources = {alias: self._source(source) for alias, source in generate.sources_of(generator).items()}
+            sources = {alias: self._tree(source) for alias, source in generate.sources_of(generator).items()}
             folder = tempfile.mkdtemp(prefix="artifact-", dir=self.options.scratch)
-            generate.make(filled, sources, folder)
+            copying.copy(filled.get("copy") or [], sources, folder)
             self.artifacts[wanted] = folder
             return folder
+
+    def _tree(self, source: ObjectId) -> copying.Tree:
+        """The files in the artifact of a source. Raises Unavailable."""
+        folder = self._source(source)
+        return copying.Tree(folder, self._rules(folder, source))
 
     def _chart(self, unit: Unit) -> ChartSource:
         """The chart of a HelmRelease, with the values files that its template asks for. Raises Unavailable."""

@@ -56,15 +56,30 @@ def test_a_domain_bounds_a_pattern() -> None:
     assert not found.excludes("x.yaml")
 
 
-def test_a_source_has_defaults_files_and_its_own_rules(tmp_path: Path) -> None:
+def test_a_source_has_its_files_rules_and_its_own_in_the_place_of_defaults(tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    assert ignore.for_source(str(tmp_path)).excludes(".github/workflows/x.yaml")
+    assert ignore.for_source(str(tmp_path), "# none\n").excludes("picture.jpg")
+    (tmp_path / ".sourceignore").write_text("/notes/\n")
+    (tmp_path / "apps" / ".sourceignore").write_text("draft.yaml\n")
+    for found in (ignore.for_source(str(tmp_path), "other.yaml\n"), ignore.for_build(str(tmp_path), "other.yaml\n")):
+        assert found.excludes("notes/a.yaml")
+        assert found.excludes("apps/x/draft.yaml")
+        assert not found.excludes("draft.yaml")
+        assert found.excludes("other.yaml")
+        assert found.excludes(".git/config")
+    assert not ignore.for_source(str(tmp_path)).excludes(".github/workflows/x.yaml")
+    assert not ignore.for_source(str(tmp_path)).excludes("picture.jpg")
+    assert ignore.for_build(str(tmp_path)).excludes(".github/workflows/x.yaml")
+    assert not ignore.for_build(str(tmp_path), "!*.jpg\n").excludes("picture.jpg")
+
+
+def test_a_bucket_has_no_defaults(tmp_path: Path) -> None:
     (tmp_path / "apps").mkdir()
     (tmp_path / ".sourceignore").write_text("/notes/\n")
     (tmp_path / "apps" / ".sourceignore").write_text("draft.yaml\n")
-    found = ignore.for_source(str(tmp_path), "!*.jpg\nother.yaml\n")
-    assert found.excludes(".github/workflows/x.yaml")
-    assert found.excludes("deep/.sops.yaml")
+    found = ignore.for_bucket(str(tmp_path), "other.yaml\n")
     assert found.excludes("notes/a.yaml")
-    assert found.excludes("apps/x/draft.yaml")
-    assert not found.excludes("draft.yaml")
     assert found.excludes("other.yaml")
-    assert not found.excludes("picture.jpg")
+    assert not found.excludes("apps/draft.yaml")
+    assert not found.excludes(".github/workflows/x.yaml")
