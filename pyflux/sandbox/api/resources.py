@@ -27,6 +27,7 @@ from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.options import Options
 from pyflux.sandbox.patch import json_patch, merge_patch, strategic
 from pyflux.sandbox.registry import Kind
+from pyflux.sandbox.schema.decode import json_type
 from pyflux.sandbox.status import (
     ApiError,
     Obj,
@@ -352,7 +353,7 @@ def _patch_body(body: bytes, media: str) -> Any:
         raise bad_request(f"error decoding patch: {go_error(body, error)}") from None
     wanted = list if media == "application/json-patch+json" else dict
     if not isinstance(made, wanted):
-        name = "array" if isinstance(made, list) else "object" if isinstance(made, dict) else "number"
+        name = json_type(made)
         go_type = "[]handlers.jsonPatchOp" if wanted is list else "map[string]interface {}"
         head = "" if media.startswith("application/strategic") else "error decoding patch: "
         raise bad_request(f"{head}json: cannot unmarshal {name} into Go value of type {go_type}")

@@ -200,7 +200,7 @@ class Manager:
                 if both:
                     conflicts[key] = both
         if conflicts and not force:
-            raise conflict_error({k: (managers[k], v) for k, v in conflicts.items()})
+            raise ConflictError({k: (managers[k], v) for k, v in conflicts.items()})
         out: Managers = {}
         for key, entry in managers.items():
             fields = entry.fields
@@ -220,7 +220,18 @@ class Manager:
         """`live` (None: a create) with `config` applied; its managedFields are set.
 
         Raises ApiError: 409 with one cause a conflicting field, 400 or 500 for a config that does not fit.
+        What kubectl applied from the client's side before is its own when it turns to the server's side.
         """
+        try:
+            return self._apply(live, config, name, force)
+        except ConflictError as error:
+            allowed = last_applied_fields(self.schema, live, self.api_version) if name == "kubectl" else {}
+            left = {key: (e, rest) for key, (e, f) in error.fields.items() if (rest := difference(f, allowed))}
+            if left:
+                raise ConflictError(left) from None
+            return self._apply(live, config, name, True)
+
+    def _apply(self, live: Obj | None, config: Obj, name: str, force: bool) -> Obj:
         if (config.get("metadata") or {}).get("managedFields") is not None:
             raise ApiError(400, "metadata.managedFields must be nil")
         identity: Obj = {"apiVersion": config.get("apiVersion"), "kind": config.get("kind"), "metadata": {}}
@@ -313,12 +324,29 @@ class Manager:
         return managers
 
 
+def last_applied_fields(schema: Schema, live: Obj | None, api_version: str) -> FieldSet:
+    """The fields of a live object that are as kubectl last applied them from the client's side."""
+    text = ((live or {}).get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        applied = json.loads(text or "")
+        if live is None or applied.get("apiVersion") != api_version:
+            return {}
+        fields = typed.field_set(schema, applied)
+        changes = compare(schema, applied, _without_managed(live))
+    except (ValueError, AttributeError, typed.TypedError):
+        return {}
+    for part in (changes.modified, changes.added, changes.removed):
+        fields = difference(fields, part)
+    return fields
+
+
 def _sync_last_applied(result: Obj, config: Obj) -> None:
     annotations = result["metadata"].get("annotations") or {}
     if not annotations.get(LAST_APPLIED):
         return
     meta = dict(config.get("metadata") or {})
-    meta["annotations"] = {k: v for k, v in (meta.get("annotations") or {}).items() if k != LAST_APPLIED}
+    if meta.get("annotations") is not None:
+        meta["annotations"] = {k: v for k, v in meta["annotations"].items() if k != LAST_APPLIED}
     text = json.dumps({**config, "metadata": meta}, separators=(",", ":"), sort_keys=True) + "\n"
     result["metadata"]["annotations"] = {**annotations, LAST_APPLIED: text}
 
@@ -333,8 +361,16 @@ def _name(entry: Entry) -> str:
     return text
 
 
-def conflict_error(conflicts: dict[Key, tuple[Entry, FieldSet]]) -> ApiError:
-    """409 with the text and causes of a server-side apply conflict."""
+class ConflictError(ApiError):
+    """409 with the text and causes of a server-side apply conflict; `fields` are those of each other manager."""
+
+    def __init__(self, fields: dict[Key, tuple[Entry, FieldSet]]) -> None:
+        message, causes = _conflict_text(fields)
+        super().__init__(409, message, details={"causes": causes})
+        self.fields = fields
+
+
+def _conflict_text(conflicts: dict[Key, tuple[Entry, FieldSet]]) -> tuple[str, list[Obj]]:
     rows = [(e, show(p)) for _, (e, fields) in sorted(conflicts.items()) for p in paths(fields)]
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {_name(e)}", "field": path} for e, path in rows
@@ -350,4 +386,4 @@ def conflict_error(conflicts: dict[Key, tuple[Entry, FieldSet]]) -> ApiError:
             lines.append(f"conflicts with {name}:")
             lines += [f"- {path}" for path in found]
         message = f"Apply failed with {len(rows)} conflicts: " + "\n".join(lines)
-    return ApiError(409, message, details={"causes": causes})
+    return message, causes
