@@ -115,9 +115,8 @@ def test_a_rollback_is_waited_for(helm: HelmWorld) -> None:
     assert [(one.version, one.status) for one in stored(helm)][1:] == [(2, "failed"), (3, "failed")]
     assert (helm.data("app") or {})["color"] == "blue"
     # one that becomes healthy
-    helm.release(
-        "app", values={"color": "red"}, **{**common, "healthCheckExprs": [{**check, "current": "data.color == 'blue'"}]}
-    )
+    healthy = {"healthCheckExprs": [{**check, "current": "data.color == 'blue'"}], "rollback": {"timeout": "1m"}}
+    helm.release("app", values={"color": "red"}, **{**common, **healthy})
     helm.world.flux("reconcile", "helmrelease", "app", "--reset", check=False)
     helm.until("app", "rolled back", lambda obj: said(obj, "Remediated")[:2] == ("True", "RollbackSucceeded"))
 
