@@ -6,6 +6,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -18,10 +19,11 @@ from pathlib import Path
 import pyflux
 from pyflux.errors import PyfluxError
 from pyflux.sandbox.state import State
-from pyflux.sandbox.strays import end_strays
+from pyflux.sandbox.strays import command_line, end_strays
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def running(state: State) -> bool:
     """Whether a daemon holds the sandbox's lock, which ends with its process however that ends."""
     try:
         descriptor = os.open(state.lock_file, os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,11 +66,15 @@ def running(state: State) -> bool:
 
 
 def pid_of(state: State) -> int:
-    """The daemon's process id, 0 when it has not said."""
+    """The daemon's process id, 0 when it has not said.
+
+    A file that a killed daemon left behind may name another program by now, which is not taken for the daemon.
+    """
     try:
-        return int(json.loads(state.pid_file.read_text())["pid"])
+        pid = int(json.loads(state.pid_file.read_text())["pid"])
     except (OSError, ValueError, KeyError):
         return 0
+    return pid if str(state.folder) in command_line(pid) else 0
 
 
 def ready(state: State) -> bool:
@@ -132,8 +138,7 @@ def start(state: State, controllers: list[str] | None = None, timeout: float = S
     if running(state):
         _await_ready(state, None, timeout)
         return False
-    state.folder.mkdir(parents=True, exist_ok=True)
-    state.folder.chmod(0o700)
+    _make_folder(state)
     wanted = default_controllers(state) if controllers is None else controllers
     descriptor = os.open(state.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as out:
@@ -143,6 +148,17 @@ def start(state: State, controllers: list[str] | None = None, timeout: float = S
         )  # fmt: skip
     _await_ready(state, child, timeout)
     return True
+
+
+def _make_folder(state: State) -> None:
+    try:
+        state.folder.mkdir(parents=True, exist_ok=True)
+        state.folder.chmod(0o700)
+    except OSError as error:
+        raise PyfluxError(
+            f"the folder {state.folder} of sandbox '{state.name}' cannot be made: {error.strerror}",
+            hint="set PYFLUX_HOME to a folder that can be written",
+        ) from None
 
 
 def _await_ready(state: State, child: subprocess.Popen[bytes] | None, timeout: float) -> None:
@@ -167,7 +183,7 @@ def _last_line(path: Path) -> str:
         lines = path.read_text(errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1] if lines else "it said nothing"
+    return _STAMP.sub("", lines[-1]) if lines else "it said nothing"
 
 
 def run_foreground(state: State, controllers: list[str] | None = None) -> int:
@@ -176,7 +192,7 @@ def run_foreground(state: State, controllers: list[str] | None = None) -> int:
         raise PyfluxError(
             f"sandbox '{state.name}' runs already", hint=f"stop it with: pyflux sandbox stop --name {state.name}"
         )
-    state.folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(state)
     wanted = default_controllers(state) if controllers is None else controllers
     child = subprocess.Popen(command(state, wanted), stdin=subprocess.DEVNULL, cwd="/", env=_environ())
     while True:
@@ -223,7 +239,16 @@ def delete(state: State) -> bool:
     if not state.folder.exists():
         return False
     stop(state)
-    shutil.rmtree(state.folder)
+
+    def gone(_function: object, _path: str, failure: BaseException) -> None:
+        # Another delete, or the last writes of the one that stopped, may have been faster.
+        if not isinstance(failure, FileNotFoundError):
+            raise failure
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(state.folder, onexc=gone)
+    else:
+        shutil.rmtree(state.folder, onerror=lambda f, p, info: gone(f, p, info[1]))
     return True
 
 

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pyflux.errors import PyfluxError
 from pyflux.sandbox.state import Settings, State
 from pyflux.sandbox.strays import end_strays, forget, remember
 
@@ -45,14 +46,13 @@ class Daemon:
         from pyflux.sandbox.controllers import Controllers
         from pyflux.sandbox.engine import Engine
         from pyflux.sandbox.registry import Registry
-        from pyflux.sandbox.storage import Store
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
-        store = Store(self.state.database)
+        store = self._store()
         store.attach(loop)
-        store.on_failure = self._failed
+        store.on_failure = lambda: self._failed(store.failed)
         engine = Engine(store, Registry())
         set_secret(engine, self.settings.token)
         control = Controllers(engine, (self.state.folder / "ca.crt").read_text())
@@ -81,8 +81,22 @@ class Daemon:
             git.close()
         store.close()
 
-    def _failed(self) -> None:
-        log.error("the database of the sandbox cannot be written; it stops, what was acknowledged is safe")
+    def _store(self) -> Any:
+        import sqlite3
+
+        from pyflux.sandbox.storage import DamagedError, Store
+
+        path = self.state.database
+        try:
+            return Store(path)
+        except DamagedError as error:
+            hint = f"remove it to begin with an empty cluster, or run: pyflux sandbox delete --name {self.state.name}"
+            raise PyfluxError(f"its database {path} is damaged: {error}", hint=hint) from None
+        except sqlite3.OperationalError as error:
+            raise PyfluxError(f"its database {path} cannot be opened: {error}") from None
+
+    def _failed(self, error: BaseException | None) -> None:
+        log.error("the database cannot be written: %s; the sandbox stops, what was acknowledged is safe", error)
         self.code = 1
         self.stop.set()
 
@@ -228,10 +242,15 @@ def main(arguments: list[str] | None = None) -> int:
         settings = state.move_ports(state.prepare())
         daemon = Daemon(state, settings, json.loads(given.controllers), not given.no_workloads)
         asyncio.run(daemon.run())
+        return daemon.code
+    except PyfluxError as error:
+        log.error("%s%s", error, f"; {error.hint}" if error.hint else "")
+    except OSError as error:
+        log.error("%s: %s", error.filename or state.folder, error.strerror or error)
     finally:
         state.pid_file.unlink(missing_ok=True)
         os.close(held)
-    return daemon.code
+    return 1
 
 
 if __name__ == "__main__":

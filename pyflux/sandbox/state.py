@@ -22,9 +22,9 @@ def home(environ: dict[str, str] | None = None) -> Path:
     """The folder of all sandboxes: PYFLUX_HOME/sandbox, or XDG_STATE_HOME/pyflux/sandbox."""
     env = dict(os.environ) if environ is None else environ
     if env.get("PYFLUX_HOME"):
-        return Path(env["PYFLUX_HOME"]) / "sandbox"
+        return Path(env["PYFLUX_HOME"]).absolute() / "sandbox"
     base = env.get("XDG_STATE_HOME") or str(Path(env.get("HOME") or "~").expanduser() / ".local" / "state")
-    return Path(base) / "pyflux" / "sandbox"
+    return Path(base).absolute() / "pyflux" / "sandbox"
 
 
 @dataclass

@@ -11,6 +11,7 @@ A stored object is JSON without `apiVersion` and `kind`, which depend on the ver
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import deque
@@ -23,6 +24,7 @@ import orjson
 
 from pyflux.sandbox.status import Obj
 
+log = logging.getLogger("sandbox")
 Key = tuple[str, str]
 """(namespace, name); the namespace is empty for cluster-wide objects."""
 
@@ -119,24 +121,31 @@ def make_record(obj: Obj, version: int) -> Record:
     )  # fmt: skip
 
 
+class DamagedError(Exception):
+    """The file is no database, or one whose content cannot be read."""
+
+
+class FailedError(Exception):
+    """A write could not be put on disk; nothing is served any longer."""
+
+    def __init__(self, cause: BaseException | None) -> None:
+        super().__init__(f"the sandbox's database failed: {cause}")
+
+
 class Store:
     """The database of one sandbox. Use it from one event loop; only the commits run in a thread."""
 
     def __init__(self, path: Path | str) -> None:
+        """Opens or makes the database and reads it all; DamagedError when it cannot be read."""
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA journal_size_limit=16777216")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS objects (resource TEXT, namespace TEXT, name TEXT, version INTEGER,"
-            " data BLOB, PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID"
-        )
-        self._db.execute("CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER)")
-        self.tables: dict[str, Table] = {}
-        self.version = 1
-        self.by_owner: dict[str, set[tuple[str, str, str]]] = {}
-        self.by_uid: dict[str, tuple[str, str, str]] = {}
-        self._load()
+        try:
+            self._open()
+        except sqlite3.OperationalError:
+            # No damage: a full disk, a missing folder, another process.
+            raise
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+            self._db.close()
+            raise DamagedError(str(error)) from error
         self.committed = self.version
         for table in self.tables.values():
             table.oldest = self.version
@@ -151,6 +160,21 @@ class Store:
         self.failed: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
         """Called when the database cannot be written: what is in memory then must not be served any longer."""
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA journal_size_limit=16777216")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS objects (resource TEXT, namespace TEXT, name TEXT, version INTEGER,"
+            " data BLOB, PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER)")
+        self.tables: dict[str, Table] = {}
+        self.version = 1
+        self.by_owner: dict[str, set[tuple[str, str, str]]] = {}
+        self.by_uid: dict[str, tuple[str, str, str]] = {}
+        self._load()
 
     def _load(self) -> None:
         row = self._db.execute("SELECT value FROM counters WHERE name='version'").fetchone()
@@ -222,7 +246,7 @@ class Store:
 
     def _enqueue(self, table: Table, event: Event) -> None:
         if self.failed is not None:
-            raise RuntimeError(f"the sandbox's database failed: {self.failed}")
+            raise FailedError(self.failed)
         self._pending.append((table, event))
         if len(self._pending) == 1:
             if self._loop is None:
@@ -272,7 +296,9 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO counters VALUES ('version', ?)", (last,))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # Some failures (a full disk) have ended the transaction by themselves.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
 
     def _commit(self, batch: list[tuple[Table, Event]]) -> None:
@@ -283,7 +309,7 @@ class Store:
         if self.failed is not None:
             for _, waiter in self._waiters:
                 if not waiter.done():
-                    waiter.set_exception(RuntimeError(f"the sandbox's database failed: {self.failed}"))
+                    waiter.set_exception(FailedError(self.failed))
             self._waiters.clear()
             self.on_failure()
             return
@@ -304,7 +330,7 @@ class Store:
         if self.version <= self.committed:
             return
         if self.failed is not None:
-            raise RuntimeError(f"the sandbox's database failed: {self.failed}")
+            raise FailedError(self.failed)
         assert self._loop is not None
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.append((self.version, waiter))
@@ -323,7 +349,11 @@ class Store:
             self._lock.notify()
         if self._thread is not None:
             self._thread.join(timeout=30)
-        self.compact()
+        try:
+            # Without room for it the log stays as it is, and is read at the next start.
+            self.compact()
+        except sqlite3.OperationalError as error:
+            log.warning("the database is not compacted: %s", error)
         self._db.close()
 
     def everything(self) -> Iterator[tuple[str, Record]]:

@@ -25,7 +25,8 @@ def forget(state: State) -> None:
     state.controllers_pid_file.unlink(missing_ok=True)
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """What a process was started with; empty when there is none."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
@@ -46,7 +47,7 @@ def end_strays(state: State) -> bool:
         pid = int(json.loads(state.controllers_pid_file.read_text())["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    found = str(state.kubeconfig) in _command_line(pid)
+    found = str(state.kubeconfig) in command_line(pid)
     if found:
         _end(pid)
     forget(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ class Sandbox:
 
     def __init__(self, folder: Path, workloads: bool = True) -> None:
         self.state = State("test", folder / "test")
+        self.file_bytes = 0
+        """How large its files may become, 0 for any size."""
         self.workloads = workloads
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -55,8 +58,9 @@ class Sandbox:
         self.state.folder.mkdir(parents=True, exist_ok=True)
         with self.state.log.open("ab") as out:
             self.child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=lifecycle._environ()
-            )
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=lifecycle._environ(),
+                preexec_fn=self._limit if self.file_bytes else None,
+            )  # fmt: skip
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if lifecycle.ready(self.state) and lifecycle.pid_of(self.state) == self.child.pid:
@@ -64,6 +68,9 @@ class Sandbox:
             assert self.child.poll() is None, self.state.log.read_text()
             time.sleep(0.02)
         raise AssertionError(f"not ready: {self.state.log.read_text()}")
+
+    def _limit(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_bytes, self.file_bytes))
 
     def kill(self) -> None:
         """kill -9."""

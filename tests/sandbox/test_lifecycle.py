@@ -177,3 +177,82 @@ def test_the_foreground_ends_on_interrupt(environ: dict[str, str]) -> None:
     assert child.returncode == 0, messages
     assert "Traceback" not in messages
     assert not lifecycle.running(one)
+
+
+def test_a_damaged_database_is_named_with_a_way_out(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    lifecycle.start(one, [])
+    lifecycle.stop(one)
+    one.database.write_bytes(os.urandom(20000))
+    done = pyflux(environ, "start", "--name", "one", "--no-controllers")
+    assert done.returncode == 1
+    assert f"its database {one.database} is damaged" in done.stderr
+    assert "pyflux sandbox delete --name one" in done.stderr
+    assert "Traceback" not in one.log.read_text()
+    one.database.unlink()
+    assert lifecycle.start(one, [])
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    done = pyflux({**environ, "PYFLUX_HOME": str(tmp_path / "file")}, "start")
+    assert done.returncode == 1
+    assert "cannot be made: Not a directory" in done.stderr
+    assert "PYFLUX_HOME" in done.stderr
+
+
+def test_the_folder_may_be_given_from_where_one_stands(tmp_path: Path, environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pyflux", "sandbox", "start", "--no-controllers"]
+    root = str(Path(lifecycle.pyflux.__file__).parent.parent)
+    given = {**environ, "PYFLUX_HOME": "here", "PYTHONPATH": root}
+    subprocess.run(command, cwd=tmp_path, env=given, check=True, capture_output=True, timeout=60)
+    made = state("pyflux", {"PYFLUX_HOME": str(tmp_path / "here")})
+    assert lifecycle.status(made).ready
+    lifecycle.delete(made)
+
+
+def test_another_program_with_the_old_number_is_left_alone(environ: dict[str, str]) -> None:
+    one = state("one", environ)
+    lifecycle.start(one, [])
+    daemon = lifecycle.pid_of(one)
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        one.pid_file.write_text(json.dumps({"pid": other.pid}))
+        assert lifecycle.pid_of(one) == 0
+        with pytest.raises(PyfluxError, match="does not stop"):
+            lifecycle.stop(one, timeout=0.2)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        one.pid_file.write_text(json.dumps({"pid": daemon}))
+
+
+def test_proxies_do_not_catch_loopback(environ: dict[str, str]) -> None:
+    nowhere = dict.fromkeys(
+        ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9"
+    )
+    assert pyflux({**environ, **nowhere}, "start").returncode == 0
+    done = pyflux({**environ, **nowhere}, "status", "-o", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["ready"]
+
+
+def test_two_starts_and_two_deletions_at_once(environ: dict[str, str]) -> None:
+    for arguments in (("start", "--no-controllers"), ("delete",)):
+        command = [sys.executable, "-m", "pyflux", "sandbox", *arguments, "--name", "one"]
+        both = [subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        for each in both:
+            said = each.communicate(timeout=60)[1]
+            assert each.returncode == 0, said
+    assert not state("one", environ).folder.exists()
+
+
+def test_following_a_log_ends_with_ctrl_c(environ: dict[str, str]) -> None:
+    lifecycle.start(state("one", environ), [])
+    command = [sys.executable, "-m", "pyflux", "sandbox", "logs", "-f", "--name", "one"]
+    following = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    assert following.poll() is None
+    following.send_signal(signal.SIGINT)
+    assert "Traceback" not in following.communicate(timeout=10)[1]

@@ -24,6 +24,7 @@ from pyflux.sandbox.api.reviews import REVIEWS
 from pyflux.sandbox.engine import Engine
 from pyflux.sandbox.openapi import OpenApi
 from pyflux.sandbox.status import ApiError, page_not_found, path_not_found
+from pyflux.sandbox.storage import FailedError
 from pyflux.sandbox.version import VERSION
 
 Scope = dict[str, Any]
@@ -61,7 +62,8 @@ class App:
         except ApiError as error:
             response = error_response(error, request.headers.get("accept", ""))
         except Exception as error:
-            log.error("%s %s: %s", request.method, request.path, traceback.format_exc())
+            if not isinstance(error, FailedError):
+                log.error("%s %s: %s", request.method, request.path, traceback.format_exc())
             response = error_response(
                 ApiError(500, f"Internal error occurred: {error}", details={"causes": [{"message": str(error)}]})
             )
