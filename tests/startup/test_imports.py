@@ -47,7 +47,7 @@ def api() -> Iterator[Any]:
     sys.modules["fakeapi"] = module
     spec.loader.exec_module(module)
     with module.FakeApi() as server:
-        for kind, name in (("Kustomization", "app"), ("GitRepository", "fleet")):
+        for kind, name in (("Kustomization", "app"), ("Kustomization", "doomed"), ("GitRepository", "fleet")):
             found = module.kinds.kind(kind)
             server.add(
                 {
@@ -99,6 +99,12 @@ def probe(argv: list[str], tmp_path: Path, api: Any) -> tuple[int, str, set[str]
         ["reconcile", "kustomization", "app", "--with-source"],
         ["export", "kustomization", "app"],
         ["export", "source", "git", "--all", "--with-credentials"],
+        ["events"],
+        ["stats", "-A"],
+        ["tree", "kustomization", "app"],
+        ["trace", "kustomization", "app"],
+        ["debug", "kustomization", "app", "--show-status"],
+        ["delete", "ks/doomed", "--silent"],
         ["--version"],
     ],
     ids=" ".join,

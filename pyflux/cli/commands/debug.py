@@ -21,6 +21,7 @@ def _row(kind: Kind, last: str, what: str, flag: Flag, example: str) -> Command:
         kind.one[0],
         f"Show the status, the history or the final {last} of a {kind.name}",
         run=f"pyflux.verbs.debug:run_{kind.one[0]}",
+        hot=True,
         aliases=kind.short,
         usage="[name]",
         args=(1, 1),

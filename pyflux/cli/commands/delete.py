@@ -18,6 +18,7 @@ COMMAND = Command(
     "delete",
     "Delete sources and resources",
     run="pyflux.cli.kinds:generic",
+    hot=True,
     usage="[KIND/NAME ... | KIND,KIND NAME ...]",
     long="Deletes the object from the cluster. Where Git still holds it, the next reconciliation brings it back.",
     example=(
@@ -25,5 +26,5 @@ COMMAND = Command(
         "# Delete a Git source without a question\npyflux delete source git podinfo --silent"
     ),
     flags=(Flag("silent", "bool", "Do not ask", short="s"),),
-    children=rows("delete", run="pyflux.verbs.delete:run", help="Delete {kinds}", example=_example),
+    children=rows("delete", run="pyflux.verbs.delete:run", help="Delete {kinds}", example=_example, hot=True),
 )

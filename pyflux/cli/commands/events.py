@@ -8,6 +8,7 @@ COMMAND = Command(
     "events",
     "Show the events of Flux resources",
     run="pyflux.verbs.events:run",
+    hot=True,
     long="With --for and a name, the events of what the object gets its content from are shown, too.",
     example=(
         "# The events of a namespace, oldest first\npyflux events -n flux-system\n"

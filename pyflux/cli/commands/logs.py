@@ -8,6 +8,7 @@ COMMAND = Command(
     "logs",
     "Show the logs of the Flux controllers",
     run="pyflux.verbs.logs:run",
+    hot=True,
     long="Reads all controllers side by side and prints one line an entry: time, level, object, message, error.",
     example=(
         "# What the controllers say of all objects\npyflux logs -A\n"

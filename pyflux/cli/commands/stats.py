@@ -8,6 +8,7 @@ COMMAND = Command(
     "stats",
     "Show statistics of the reconcilers",
     run="pyflux.verbs.stats:run",
+    hot=True,
     args=(0, 0),
     long="Counts the objects of each kind that are running, failing and suspended, and the storage of their artifacts.",
     example="# One namespace\npyflux stats -n flux-system\n# The whole cluster\npyflux stats -A",

@@ -8,6 +8,7 @@ COMMAND = Command(
     "trace",
     "Find what in Git manages an object",
     run="pyflux.verbs.trace:run",
+    hot=True,
     usage="<resource> <name> [<name> ...]",
     long="Shows the Kustomization or HelmRelease that manages an object, its source, and where both stand.",
     example=(
