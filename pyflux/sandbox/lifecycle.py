@@ -23,6 +23,8 @@ from pyflux.sandbox.strays import command_line, end_strays
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+ROOM = 1 << 20
+"""With fewer free bytes, a failed start is put down to the full disk: there may not even be room for the log."""
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ")
 
 
@@ -173,6 +175,8 @@ def _await_ready(state: State, child: subprocess.Popen[bytes] | None, timeout: f
             child = None
         elif code is not None:
             why = _last_line(state.log)
+            if shutil.disk_usage(state.folder).free < ROOM:
+                why = f"no space is left on the disk of {state.folder}"
             raise PyfluxError(f"sandbox '{state.name}' did not start: {why}", hint=f"see {state.log}")
         time.sleep(0.02)
     raise PyfluxError(f"sandbox '{state.name}' is not ready after {timeout:g} seconds", hint=f"see {state.log}")
