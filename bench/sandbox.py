@@ -67,7 +67,7 @@ class Bench:
     def push(self, folder: Path, message: str) -> None:
         """Commits everything in `folder` and pushes it to the sandbox's repository of that name."""
         self.git(folder, "add", ".")
-        self.git(folder, *IDENTITY, "commit", "-q", "-m", message)
+        self.git(folder, *IDENTITY, "commit", "-q", "--allow-empty", "-m", message)
         self.git(folder, "push", "-q", self.url(folder.name), "HEAD:main")
 
     def url(self, name: str) -> str:
