@@ -37,21 +37,26 @@ _REPOSITORY = (
 )
 
 
-def check(root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False) -> frozenset[str]:
+def check(
+    root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False, allow_links: bool = True
+) -> frozenset[str]:
     """Raises BuildError where building `content` in `directory` would leave `root` or its bounds.
 
-    `content` is the folder's kustomization file as it will be built. Returns the real paths of the files that the
-    build reads.
+    `content` is the folder's kustomization file as it will be built. Links within `root` are followed, unless
+    `allow_links` says that the build will not find them. Returns the real paths of the files that the build reads.
     """
-    guard = _Guard(root, allow_remote)
+    guard = _Guard(root, allow_remote, allow_links)
+    guard.inside(directory)
     guard.visit(directory, content)
     return frozenset(guard.files)
 
 
 class _Guard:
-    def __init__(self, root: str, allow_remote: bool) -> None:
+    def __init__(self, root: str, allow_remote: bool, allow_links: bool) -> None:
+        self.given = root
         self.root = os.path.realpath(root)
         self.allow_remote = allow_remote
+        self.allow_links = allow_links
         self.seen: set[str] = set()
         self.files: set[str] = set()
         self.total = 0
@@ -92,6 +97,7 @@ class _Guard:
     def entry(self, directory: str, entry: str) -> None:
         """A resource, base or component: a file, a folder with a kustomization, or something to fetch."""
         full = os.path.join(directory, entry)
+        self.found(full)
         if not os.path.exists(full) or entry.startswith(_FETCHED):
             if not self.allow_remote and (entry.lower().startswith(_REPOSITORY) or "?ref=" in entry or "://" in entry):
                 raise BuildError(f"remote base '{entry}' is not allowed")
@@ -112,6 +118,7 @@ class _Guard:
                 raise BuildError(f"remote file '{entry}' is not allowed")
             return
         full = os.path.join(directory, entry)
+        self.found(full)
         if os.path.exists(full):
             self.inside(full)
             self.measure(full)
@@ -147,6 +154,16 @@ class _Guard:
         real = os.path.realpath(path)
         if real != self.root and not real.startswith(self.root.rstrip("/") + "/"):
             raise BuildError(f"path '{os.path.normpath(path)}' is not in or below '{self.root}'")
+        if not self.allow_links and real != os.path.normpath(os.path.join(self.root, self.below(path))):
+            raise BuildError(f"{self.below(path)} is reached over a symbolic link, and a source's artifact holds none")
+
+    def below(self, path: str) -> str:
+        return os.path.relpath(path, self.given)
+
+    def found(self, path: str) -> None:
+        """Refuses a link to nothing where links are refused."""
+        if not self.allow_links and os.path.islink(path) and not os.path.exists(path):
+            raise BuildError(f"{self.below(path)} is a symbolic link to nothing")
 
     def measure(self, path: str) -> None:
         real = os.path.realpath(path)

@@ -73,6 +73,7 @@ def build(
     spec: dict[str, Any],
     *,
     ignore: Ignore | None = None,
+    drop_ignored: bool = True,
     allow_remote: bool = False,
     decrypt: Decrypt | None = None,
     warn: Callable[[str], None] | None = None,
@@ -85,7 +86,7 @@ def build(
     warnings, a line each. Raises BuildError with kustomize-controller's message.
     """
     directory = os.path.join(root, path)
-    made = overlay.make(directory, spec, ignore=ignore)
+    made = overlay.make(directory, spec, ignore=ignore, drop_ignored=drop_ignored)
     clear = find_encrypted(root, path, made.content, decrypt) if decrypt is not None else None
     try:
         guard.check(root, directory, made.content, allow_remote=allow_remote)

@@ -32,6 +32,7 @@ from pyflux.render.fleet.model import (
     is_release,
     show_id,
 )
+from pyflux.render.fleet.shape import misshapen, usable
 from pyflux.render.helm import ChartSource
 from pyflux.render.ignore import Ignore, defaults, for_bucket, for_source
 
@@ -110,17 +111,18 @@ class _Builder:
         self.pool = pool
         self.cluster = Cluster(entry.path)
         self.own = source_ids(entry)
-        self.urls = [*options.remotes, *(str((s.get("spec") or {}).get("url") or "") for s in entry.sources)]
+        self.urls = [*options.remotes, *(str((usable(s).get("spec") or {}).get("url") or "") for s in entry.sources)]
         self.rules: dict[tuple[str, str], Ignore] = {}
         self.artifacts: dict[ObjectId, str] = {}
         self.lock = threading.RLock()
-        self.root = Unit(entry.root, None)
+        self.root = Unit(entry.root, None, misshapen=misshapen(entry.root))
+        self.root.error = entry.error
         for source in entry.sources:
-            self.cluster.index[id_of(source)] = source
+            self.cluster.index[id_of(source)] = usable(source)
 
     def run(self) -> Cluster:
         running: dict[Future[list[Obj]], Unit] = {}
-        waiting: list[Unit] = [self.root]
+        waiting: list[Unit] = [] if self.root.error else [self.root]
         self.cluster.units[self.root.id] = self.root
         while waiting or running:
             ready = [unit for unit in waiting if self._is_ready(unit)]
@@ -163,16 +165,20 @@ class _Builder:
             if isinstance(why, Undefined):
                 unit.problems.append(why.message)
         except PyfluxError as error:
-            unit.error = error.message
+            unit.error = " ".join(error.message.split())
+        except OSError as error:
+            unit.error = f"{error.filename}: {error.strerror}"
+        except RecursionError:
+            unit.error = "its YAML is nested too deeply"
         self.options.progress(unit)
         if unit is self.root:
             self.cluster.strict = units.is_strict(unit.objects)
         brought = []
         for obj in unit.objects:
             if is_indexed(obj):
-                self.cluster.index[id_of(obj)] = obj
+                self.cluster.index[id_of(obj)] = usable(obj)
             if (is_kustomization(obj) or (is_release(obj) and self.options.helm)) and not self._is_known(unit, obj):
-                child = Unit(obj, unit)
+                child = Unit(obj, unit, misshapen=misshapen(obj))
                 self.cluster.units[child.id] = child
                 brought.append(child)
         if len(self.cluster.units) > MAX_UNITS:
@@ -188,11 +194,13 @@ class _Builder:
             unit.problems.append(f"{show_id(id_of(obj))} is also defined by {where}")
         elif known is self.root:
             # the root's own definition, as bootstrap wrote it into the repository
-            known.obj = obj
+            known.obj, known.misshapen = obj, misshapen(obj)
         return True
 
     def _render(self, unit: Unit) -> list[Obj]:
         start = time.perf_counter()
+        if unit.misshapen:
+            raise PyfluxError(unit.misshapen)
         try:
             if unit.kind == KUSTOMIZATION:
                 folder = self._folder(unit)
@@ -241,6 +249,8 @@ class _Builder:
             if generated:
                 return generated
         obj = self.cluster.index.get(source)
+        if not source[2]:
+            raise Undefined("it names no source")
         if obj is None:
             raise Undefined(f"its source {show_id(source)} is not in the repository")
         if source[0] == "GitRepository":

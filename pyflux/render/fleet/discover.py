@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SYNC_FILE = "gotk-sync.yaml"
 MAX_DEPTH = 12
+_MAX_FILE = 4 << 20
 
 
 class NoCluster(PyfluxError):
@@ -23,12 +24,14 @@ class NoCluster(PyfluxError):
 class Entry:
     """One cluster's beginning: its root Kustomization and the sources that are this repository itself."""
 
-    __slots__ = ("path", "root", "sources")
+    __slots__ = ("error", "path", "root", "sources")
 
-    def __init__(self, path: str, root: Obj, sources: list[Obj]) -> None:
+    def __init__(self, path: str, root: Obj, sources: list[Obj], error: str = "") -> None:
         self.path = path
         self.root = root
         self.sources = sources
+        self.error = error
+        """Why nothing can be built from it."""
 
 
 def entries(checkout: str, path: str = "") -> list[Entry]:
@@ -59,18 +62,22 @@ def _sync_files(start: str) -> Iterator[str]:
 
 
 def _entry(checkout: str, file: str) -> Entry:
-    shown = os.path.relpath(file, checkout)
+    above = os.path.relpath(os.path.dirname(os.path.dirname(file)), checkout)
     try:
-        with open(file, encoding="utf-8") as handle:
-            objects = [obj for obj in load_all(handle.read()) if isinstance(obj, dict)]
-    except (OSError, UnicodeDecodeError, YamlError) as error:
-        raise NoCluster(f"{shown} cannot be read: {' '.join(str(error).split())}") from None
+        with open(file, "rb") as handle:
+            objects = [obj for obj in load_all(handle.read(_MAX_FILE)) if isinstance(obj, dict)]
+    except (OSError, YamlError) as error:
+        why = error.strerror if isinstance(error, OSError) else " ".join(error.message.split())
+        bare = _bare(above)
+        return Entry(bare.path, bare.root, [], f"{os.path.relpath(file, checkout)} cannot be read: {why}")
+    objects = [obj for obj in objects if isinstance(obj.get("metadata"), dict)]
     roots = [obj for obj in objects if is_kustomization(obj)]
     if not roots:
         # a template of a fleet, not bootstrapped yet: the folder above is what it will sync
-        return _bare(os.path.relpath(os.path.dirname(os.path.dirname(file)), checkout))
+        return _bare(above)
     sources = [obj for obj in objects if str(obj.get("apiVersion", "")).startswith("source.toolkit.fluxcd.io/")]
-    path = str((roots[0].get("spec") or {}).get("path") or "./").removeprefix("./").strip("/") or "."
+    spec = roots[0].get("spec")
+    path = str((spec.get("path") if isinstance(spec, dict) else "") or "./").removeprefix("./").strip("/") or "."
     return Entry(path, roots[0], sources)
 
 
@@ -103,11 +110,13 @@ def _place(url: str) -> str:
 
 def source_ids(entry: Entry) -> set[tuple[str, str, str]]:
     """The sources of an entry that are the checkout itself."""
-    meta = entry.root["metadata"]
-    reference = (entry.root.get("spec") or {}).get("sourceRef") or {}
+    spec = entry.root.get("spec")
+    reference = spec.get("sourceRef") if isinstance(spec, dict) else None
+    if not isinstance(reference, dict):
+        reference = {}
     own = (
         str(reference.get("kind", "")),
-        str(reference.get("namespace") or meta.get("namespace") or ""),
+        str(reference.get("namespace") or id_of(entry.root)[1]),
         str(reference.get("name", "")),
     )
     return {own, *(id_of(source) for source in entry.sources)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,8 @@ class Unit:
     notes: list[str] = field(default_factory=list)
     """What was assumed to render it."""
     seconds: float = 0.0
+    misshapen: str = ""
+    """A field of the wrong type, for which the API server would refuse it."""
 
     @property
     def id(self) -> ObjectId:
@@ -71,14 +74,15 @@ class Unit:
 
     @property
     def spec(self) -> Obj:
-        found: Obj = self.obj.get("spec") or {}
+        """Its spec; empty where it is misshapen."""
+        found: Obj = {} if self.misshapen else self.obj.get("spec") or {}
         return found
 
     @property
     def path(self) -> str:
-        """The folder a Kustomization builds, relative to its source; empty for a HelmRelease."""
+        """The folder a Kustomization builds, relative to its source, which no path leads out of; else empty."""
         text = str(self.spec.get("path") or "")
-        return text.removeprefix("./").strip("/") if self.kind == KUSTOMIZATION else ""
+        return os.path.normpath(f"/{text}").strip("/") if self.kind == KUSTOMIZATION else ""
 
     @property
     def suspended(self) -> bool:

@@ -13,6 +13,7 @@ from pyflux.render.ignore import Ignore
 from pyflux.render.sopsfiles import unmarked
 from pyflux.render.sopsmask import is_ciphertext
 from pyflux.render.values import compose
+from pyflux.ui.yamlin import YamlError, load_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,19 @@ OWNER = "kustomize.toolkit.fluxcd.io"
 
 
 class _Below(Ignore):
-    """A source's ignore rules as seen from one of its folders."""
+    """What a source's artifact lacks, as seen from one of its folders: by the ignore rules, and symbolic links."""
 
-    __slots__ = ("_prefix", "_source")
+    __slots__ = ("_folder", "_prefix", "_source")
 
-    def __init__(self, source: Ignore, prefix: str) -> None:
+    def __init__(self, source: Ignore, folder: str, prefix: str) -> None:
         super().__init__(())
         self._source = source
+        self._folder = os.path.join(folder, prefix)
         self._prefix = prefix
 
     def excludes(self, path: str, is_dir: bool = False) -> bool:
+        if os.path.islink(os.path.join(self._folder, path)):
+            return True
         return self._source.excludes(f"{self._prefix}/{path}" if self._prefix else path, is_dir)
 
 
@@ -46,11 +50,13 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     """
     spec = unit.spec
     directory = os.path.join(folder, unit.path)
+    if os.path.isfile(directory):
+        raise overlay.BuildError(f"kustomization path is not a folder: {unit.path}")
     if not os.path.isdir(directory):
         raise overlay.BuildError(f"kustomization path not found: stat {directory}: no such file or directory")
-    ignore = _Below(rules, unit.path)
-    made = overlay.make(directory, spec, ignore=ignore, drop_ignored=False)
-    files = guard.check(folder, directory, made.content)
+    ignore = _Below(rules, folder, unit.path)
+    made = _overlay(unit, directory, ignore)
+    files = guard.check(folder, directory, made.content, allow_links=False)
     _refuse_ignored(folder, files, rules)
     variables = variables_of(unit, cluster)
     unit.problems += variables.missing
@@ -71,13 +77,39 @@ def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore
     if known is not None:
         objects: list[Obj] = known
         return objects
-    text = kustomize.build(folder, unit.path, spec, ignore=ignore, decrypt=unmarked if encrypted else None)
+    decrypt = unmarked if encrypted else None
+    try:
+        text = kustomize.build(folder, unit.path, spec, ignore=ignore, drop_ignored=False, decrypt=decrypt)
+    except overlay.BuildError as why:
+        raise overlay.BuildError(f"{why.message}{_culprit(folder, files, why.message)}") from None
     text = manifests.post_build(text, variables=variables.values, strict=strict)
     objects = manifests.read_objects(text)
     for obj in objects:
         _own(obj, owned)
     cache.put(key, objects)
     return objects
+
+
+def _overlay(unit: Unit, directory: str, ignore: Ignore) -> overlay.Overlay:
+    try:
+        return overlay.make(directory, unit.spec, ignore=ignore, drop_ignored=False)
+    except YamlError as why:
+        name = os.path.join(unit.path, overlay.find(directory))
+        raise overlay.BuildError(f"kustomize build failed: {name}: {why.message}") from None
+
+
+def _culprit(folder: str, files: frozenset[str], message: str) -> str:
+    """Where the mistake is that kustomize tells of without naming the file; empty where it did, or nobody knows."""
+    if "yaml: " not in message or any(os.path.basename(path) in message for path in files):
+        return ""
+    root = os.path.realpath(folder)
+    for path in sorted(files):
+        with open(path, "rb") as file:
+            try:
+                load_all(file.read())
+            except YamlError as why:
+                return f" (in {os.path.relpath(path, root)}: {why.message})"
+    return ""
 
 
 def _refuse_ignored(folder: str, files: frozenset[str], rules: Ignore) -> None:

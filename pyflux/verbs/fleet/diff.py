@@ -9,6 +9,7 @@ from pyflux.errors import PyfluxError, SilentExit
 from pyflux.render.fleet import danger
 from pyflux.render.fleet.build import build
 from pyflux.render.fleet.compare import Comparison, Noise, compare
+from pyflux.render.fleet.discover import NoCluster
 from pyflux.verbs.fleet import report
 from pyflux.verbs.fleet.common import KINDS, checkout_of, options_for, progress, scratch_folder
 
@@ -24,6 +25,16 @@ FAILED = 2
 
 def run(env: Env, call: Call) -> None:
     """Prints the difference; exit code 1 where there is one, 2 where something fails or `--fail-on` strikes."""
+    try:
+        _run(env, call)
+    except SilentExit:
+        raise
+    except PyfluxError as why:
+        # 1 would say that there is a difference
+        raise PyfluxError(why.message, hint=why.hint, exit_code=FAILED) from why
+
+
+def _run(env: Env, call: Call) -> None:
     output = call.str("output") or "unified"
     if output not in report.FORMATS:
         raise PyfluxError(f"--output is one of {', '.join(report.FORMATS)}, not {output}")
@@ -63,6 +74,11 @@ def compared(env: Env, call: Call) -> list[Comparison]:
         old, new = _revisions(repository, call)
         before = _build(env, call, repository, old, scratch)
         after = _build(env, call, repository, new, scratch)
+        if not before and not after:
+            raise NoCluster(
+                f"no cluster found in {checkout.folder}, in either revision",
+                hint="name the folder that a cluster syncs, for example --path clusters/production",
+            )
     kind = KINDS.get(call.path[-1], "")
     name = call.args[0] if call.args else ""
     if kind:
@@ -95,7 +111,11 @@ def _build(env: Env, call: Call, repository: LocalRepository, commit: str, scrat
             # a cluster that is new, or gone: nothing on this side
             return []
     with progress(env, f"rendering {commit[:8] or 'the work tree'}") as step:
-        return build(options_for(env, call, checkout, scratch, step))
+        try:
+            return build(options_for(env, call, checkout, scratch, step))
+        except NoCluster:
+            # not bootstrapped yet, or no more
+            return []
 
 
 def _narrow(clusters: list[Cluster], kind: str, name: str) -> None:

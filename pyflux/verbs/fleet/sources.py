@@ -74,6 +74,8 @@ class Fetcher:
             str(reference.get("name", "")),
         )
         source = index.get(source_id)
+        if not source_id[2]:
+            raise Undefined("it names no chart")
         if source is None:
             raise Undefined(f"its source {show_id(source_id)} is not in the repository")
         if source_id[0] == "HelmRepository":

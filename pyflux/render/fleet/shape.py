@@ -1,0 +1,48 @@
+"""Whether objects have the shape that rendering takes for granted: mappings, lists and texts where they belong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyflux.catalog import api
+
+if TYPE_CHECKING:
+    from pyflux.render.fleet.model import Obj
+
+_TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+_WORDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+def misshapen(obj: Obj) -> str:
+    """The first field of a Flux object with a value of another type than the API has, and what is wrong with it.
+
+    Empty where there is none. Fields that the API does not have, or lacks, are left to `pyflux.catalog.api.validate`.
+    """
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    found = api.find(group, str(obj.get("kind", "")))
+    return "" if found is None else _wrong(found.schema.get("properties", {}).get("spec", {}), obj.get("spec"), "spec")
+
+
+def _wrong(schema: Any, value: object, path: str) -> str:
+    kind = schema.get("type")
+    if value is None or kind not in _TYPES:
+        return ""
+    if not isinstance(value, _TYPES[kind]) or (kind == "integer" and isinstance(value, bool)):
+        word = _WORDS.get(type(value), type(value).__name__)
+        return f'{path}: Invalid value: "{word}": {path} in body must be of type {kind}: "{word}"'
+    if isinstance(value, dict):
+        fields, rest = schema.get("properties", {}), schema.get("additionalProperties")
+        inner = ((fields.get(key, rest), item, f"{path}.{key}") for key, item in value.items())
+    elif isinstance(value, list):
+        inner = ((schema.get("items"), item, f"{path}[{index}]") for index, item in enumerate(value))
+    else:
+        return ""
+    return next(filter(None, (_wrong(known, item, where) for known, item, where in inner if known)), "")
+
+
+def usable(obj: Obj) -> Obj:
+    """An object for references: without a spec that is misshapen, and of data only what is a mapping."""
+    if ".fluxcd.io/" in str(obj.get("apiVersion", "")):
+        return {**obj, "spec": {}} if misshapen(obj) else obj
+    wrong = [field for field in ("data", "stringData") if not isinstance(obj.get(field) or {}, dict)]
+    return {key: value for key, value in obj.items() if key not in wrong} if wrong else obj
