@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.render import ignore, kustomize, manifests, sopsmask
 from pyflux.render.overlay import BuildError
+from pyflux.render.shape import ShapeError, with_texts
 from pyflux.render.substitute import SubstitutionError, check_names, substitute
 from pyflux.ui.yamlin import YamlError, load
 from pyflux.ui.yamlout import dump
@@ -51,9 +52,11 @@ def read_kustomization(path: str, name: str, namespace: str) -> Obj:
             cause = f"error converting YAML to JSON: {why.message}"
             raise BuildError(f"failed to unmarshall kustomization file {path}: {cause}") from why
         if isinstance(obj, dict) and is_kustomization(obj) and name_of(obj) in ((namespace, name), ("", name)):
-            if not isinstance(obj.get("spec"), dict):
-                obj["spec"] = {}
-            return obj
+            obj["spec"] = obj.get("spec") or {}
+            try:
+                return with_texts(obj)
+            except ShapeError as why:
+                raise BuildError(f"failed to unmarshall kustomization file {path}: {why.message}") from None
     raise BuildError(f"failed find kustomization with name '{name}' and namespace '{namespace}' in file '{path}'")
 
 
@@ -128,6 +131,8 @@ def _kustomized(
     except (BuildError, YamlError) as why:
         # kustomize saw the folder below a private one
         message = _VIEW.sub("", why.message)
+        if isinstance(why, YamlError):
+            message = f"error converting YAML to JSON: {message}"
         if not message.startswith(("kustomize build failed", "error decrypting sources")):
             message = f"failed to generate kustomization.yaml: {message}"
         raise BuildError(message, hint=why.hint) from why

@@ -157,6 +157,9 @@ class _Guard:
         if not self.allow_links and real != os.path.normpath(os.path.join(self.root, self.below(path))):
             raise BuildError(f"{self.below(path)} is reached over a symbolic link, and a source's artifact holds none")
 
+    def shown(self, real: str) -> str:
+        return real if self.root == os.sep else os.path.relpath(real, self.root)
+
     def below(self, path: str) -> str:
         return os.path.relpath(path, self.given)
 
@@ -173,7 +176,7 @@ class _Guard:
         self.files.add(real)
         self.total += size
         if size > MAX_FILE:
-            raise BuildError(f"{os.path.relpath(real, self.root)} is {size} bytes long, at most {MAX_FILE} are read")
+            raise BuildError(f"{self.shown(real)} is {size} bytes long, at most {MAX_FILE} are read")
         if self.total > MAX_TOTAL:
             raise BuildError(f"the files of one build are larger than {MAX_TOTAL} bytes together")
         if real.endswith((".yaml", ".yml")):
@@ -191,7 +194,7 @@ class _Guard:
             load_all(text, strict=False)
         except YamlError as error:
             if "aliasing" in error.message:
-                raise BuildError(f"{os.path.relpath(path, self.root)}: {error.message}") from None
+                raise BuildError(f"{self.shown(path)}: {error.message}") from None
             # other mistakes are kustomize's to report
 
     def load(self, path: str) -> dict[str, Any]:

@@ -158,7 +158,8 @@ class _Diff:
         if name_of(obj) == name_of(builder.kustomization):
             return "", False
         subject = id_of(obj).subject
-        if obj["spec"].get("kubeConfig"):
+        spec = obj.get("spec")
+        if isinstance(spec, dict) and spec.get("kubeConfig"):
             return self._paint("orange", f"⚠️ {subject} skipped: diff not supported for remote clusters"), False
         try:
             text, changed = self.of(builder.child(obj), failures)

@@ -10,6 +10,7 @@ from pyflux.catalog.kinds import KUSTOMIZATION
 from pyflux.errors import KubeError, NotFound, PyfluxError
 from pyflux.render.build import build, is_kustomization, name_of, read_kustomization, source_key
 from pyflux.render.overlay import BuildError
+from pyflux.render.shape import ShapeError, with_texts
 from pyflux.render.sops import Sops
 
 if TYPE_CHECKING:
@@ -94,8 +95,13 @@ class Builder:
 
         Raises BuildError for a source without a folder, and where it applies one of those above it.
         """
-        key = source_key(kustomization)
         namespace, name = name_of(kustomization)
+        try:
+            kustomization = with_texts({**kustomization, "spec": kustomization.get("spec") or {}})
+        except ShapeError as why:
+            raise BuildError(f"failed to convert to kustomization: {name}: {why.message}") from None
+        given = kustomization if given is not None else None
+        key = source_key(kustomization)
         chain = (*self._above, name_of(self.kustomization))
         if (namespace, name) in chain:
             circle = " → ".join(one for _, one in (*chain, (namespace, name)))

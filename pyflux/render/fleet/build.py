@@ -32,9 +32,9 @@ from pyflux.render.fleet.model import (
     is_release,
     show_id,
 )
-from pyflux.render.fleet.shape import misshapen, usable
 from pyflux.render.helm import ChartSource
 from pyflux.render.ignore import Ignore, defaults, for_bucket, for_source
+from pyflux.render.shape import misshapen, usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

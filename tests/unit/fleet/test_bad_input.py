@@ -9,7 +9,7 @@ import pytest
 
 from pyflux.render.fleet.check import check
 from pyflux.render.fleet.model import Unit
-from pyflux.render.fleet.shape import misshapen, usable
+from pyflux.render.shape import misshapen, usable
 
 from .conftest import SYNC, Repository, kustomization
 

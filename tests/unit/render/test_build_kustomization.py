@@ -105,6 +105,41 @@ def test_decrypt(tmp_path: Path) -> None:
     assert build(tmp_path, "--decrypt", PATH=path)[2].endswith(": failed to load encrypted JSON data: no key found\n")
 
 
+@pytest.mark.parametrize(
+    ("spec", "wrong"),
+    [
+        ("text", "spec"),
+        ("{patches: text}", "spec.patches"),
+        ("{patches: [text]}", "spec.patches[0]"),
+        ("{sourceRef: text}", "spec.sourceRef"),
+        ("{postBuild: [a]}", "spec.postBuild"),
+        ("{postBuild: {substitute: {a: [1]}}}", "spec.postBuild.substitute.a"),
+        ("{commonMetadata: 7}", "spec.commonMetadata"),
+        ("{components: 1}", "spec.components"),
+    ],
+)
+def test_a_kustomization_of_another_shape(spec: str, wrong: str, tmp_path: Path) -> None:
+    head = KUSTOMIZATION.partition("spec:")[0]
+    prepare(tmp_path, {"c.yaml": CONFIG}, f"{head}spec: {spec}\n")
+    code, out, err = build(tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("✗ failed to get kustomization object: failed to unmarshall kustomization file ")
+    assert f"/ks.yaml: {wrong}: Invalid value: " in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "spec: text\n", "spec: {patches: 5, sourceRef: {kind: GitRepository, name: src}}\n"]
+)
+def test_a_kustomization_among_the_objects_of_another_shape(spec: str, tmp_path: Path) -> None:
+    child = f"{KUSTOMIZATION.partition('spec:')[0]}{spec}".replace("name: app", "name: child")
+    prepare(tmp_path, {"child.yaml": child}, KUSTOMIZATION)
+    code, _, err = build(tmp_path, "-r", f"--local-sources=GitRepository/default/src={tmp_path}/repo")
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "child" in err
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     prepare(tmp_path, {"c.yaml": CONFIG}, KUSTOMIZATION)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog import api
+from pyflux.errors import PyfluxError
 
 if TYPE_CHECKING:
-    from pyflux.render.fleet.model import Obj
+    Obj = dict[str, Any]
 
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
 _WORDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+class ShapeError(PyfluxError):
+    """A field holds a value of another type than the API has."""
 
 
 def misshapen(obj: Obj) -> str:
@@ -18,9 +23,38 @@ def misshapen(obj: Obj) -> str:
 
     Empty where there is none. Fields that the API does not have, or lacks, are left to `pyflux.catalog.api.validate`.
     """
+    return _wrong(_spec_schema(obj), obj.get("spec"), "spec")
+
+
+def with_texts(obj: Obj) -> Obj:
+    """A Flux object read from a file, with texts for the numbers and booleans that stand where the API has texts.
+
+    Raises ShapeError where it is misshapen even then.
+    """
+    found = {**obj, "spec": _with_texts(_spec_schema(obj), obj.get("spec"))} if "spec" in obj else obj
+    wrong = misshapen(found)
+    if wrong:
+        raise ShapeError(wrong)
+    return found
+
+
+def _spec_schema(obj: Obj) -> Any:
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     found = api.find(group, str(obj.get("kind", "")))
-    return "" if found is None else _wrong(found.schema.get("properties", {}).get("spec", {}), obj.get("spec"), "spec")
+    return {} if found is None else found.schema.get("properties", {}).get("spec", {})
+
+
+def _with_texts(schema: Any, value: Any) -> Any:
+    if not schema:
+        return value
+    if isinstance(value, dict):
+        fields, rest = schema.get("properties", {}), schema.get("additionalProperties")
+        return {key: _with_texts(fields.get(key, rest), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(schema.get("items"), item) for item in value]
+    if schema.get("type") == "string" and isinstance(value, (bool, int, float)):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return value
 
 
 def _wrong(schema: Any, value: object, path: str) -> str:
