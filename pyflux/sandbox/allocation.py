@@ -10,6 +10,7 @@ from pyflux.sandbox.validation import services
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
+    from pyflux.sandbox.registry import Kind
 
 PREFIX = "10.96."
 RANGES = (PREFIX, "10.0.0.")
@@ -18,16 +19,40 @@ LOWEST, HIGHEST = 30000, 32767
 _KIND = Qualified("", "Service")
 
 
-def _used(engine: Engine) -> tuple[set[str], set[int]]:
-    addresses: set[str] = set()
-    ports: set[int] = set()
-    for record in engine.store.table("/services").records.values():
-        spec = record.load().get("spec") or {}
-        addresses.update(spec.get("clusterIPs") or [])
-        ports.update(p["nodePort"] for p in spec.get("ports") or [] if p.get("nodePort"))
-        if spec.get("healthCheckNodePort"):
-            ports.add(spec["healthCheckNodePort"])
-    return addresses, ports
+class Used:
+    """The addresses and ports that Services have; `changed` keeps it up to date."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.addresses: set[str] = set()
+        self.ports: set[int] = set()
+        for record in engine.store.table("/services").records.values():
+            self._take(record.load())
+        engine.hooks.append(self.changed)
+
+    def changed(self, kind: Kind, old: Obj | None, new: Obj | None) -> None:
+        """A hook of the engine."""
+        if kind.resource != "/services":
+            return
+        # A deletion shows the last object as the old one.
+        if old is not None:
+            addresses, ports = _held(old)
+            self.addresses -= addresses
+            self.ports -= ports
+        if new is not None:
+            self._take(new)
+
+    def _take(self, obj: Obj) -> None:
+        addresses, ports = _held(obj)
+        self.addresses |= addresses
+        self.ports |= ports
+
+
+def _held(obj: Obj) -> tuple[set[str], set[int]]:
+    spec = obj.get("spec") or {}
+    ports = {p["nodePort"] for p in spec.get("ports") or [] if p.get("nodePort")}
+    if spec.get("healthCheckNodePort"):
+        ports.add(spec["healthCheckNodePort"])
+    return {a for a in spec.get("clusterIPs") or [] if a != "None"}, ports
 
 
 def _address(used: set[str]) -> str:
@@ -48,11 +73,11 @@ def _port(used: set[int]) -> int:
 def allocate_service(engine: Engine, obj: Obj, old: Obj | None) -> None:
     """Gives a Service its cluster address, its families and its node ports."""
     spec = obj["spec"]
-    addresses, ports = _used(engine)
+    addresses, ports = set(engine.used.addresses), set(engine.used.ports)
     if old is not None:
-        before = old["spec"]
-        addresses -= set(before.get("clusterIPs") or [])
-        ports -= {p.get("nodePort") for p in before.get("ports") or []}
+        own_addresses, own_ports = _held(old)
+        addresses -= own_addresses
+        ports -= own_ports
     kind = spec["type"]
     if kind == "ExternalName":
         for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):

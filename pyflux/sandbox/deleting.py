@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 from pyflux.sandbox import strategy
@@ -10,6 +9,7 @@ from pyflux.sandbox.options import Options
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.scalars import now
 from pyflux.sandbox.status import Obj, conflict, forbidden
+from pyflux.sandbox.storage import clone
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
@@ -48,7 +48,7 @@ def _preconditions(kind: Kind, old: Obj, delete_options: Obj) -> None:
 
 
 def _delete(engine: Engine, kind: Kind, old: Obj, delete_options: Obj, options: Options) -> tuple[Obj, bool]:
-    obj = copy.deepcopy(old)
+    obj = clone(old)
     meta = obj["metadata"]
     finalizers = [f for f in meta.get("finalizers") or [] if f not in ("orphan", "foregroundDeletion")]
     policy = delete_options.get("propagationPolicy")

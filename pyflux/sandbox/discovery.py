@@ -90,6 +90,13 @@ def group_object(registry: Registry, group: str) -> Obj | None:
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, found)} if found else None
 
 
+def served(registry: Registry, group: str, version: str) -> bool:
+    """Whether a group has this version."""
+    if version in registry.groups().get(group, ()):
+        return True
+    return version == "v1" and any(g == group for g, _ in REVIEWS)
+
+
 def resource_list(registry: Registry, group: str, version: str) -> Obj | None:
     """GET /apis/GROUP/VERSION, or /api/v1."""
     kinds = registry.groups().get(group, {}).get(version, [])

@@ -6,11 +6,11 @@ Everything here is synchronous and runs on one event loop, so each call is atomi
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 from pyflux.sandbox import deleting, objectmeta, strategy, validation
+from pyflux.sandbox.allocation import Used
 from pyflux.sandbox.body import decode_object
 from pyflux.sandbox.convert import from_storage, to_storage
 from pyflux.sandbox.options import Options
@@ -34,7 +34,7 @@ from pyflux.sandbox.status import (
     invalid_value,
     not_found,
 )
-from pyflux.sandbox.storage import Record, Store
+from pyflux.sandbox.storage import Record, Store, clone
 
 Mutator = Callable[[Obj], Obj]
 
@@ -63,6 +63,7 @@ class Engine:
         self.store = store
         self.registry = registry
         self.hooks: list[Callable[[Kind, Obj | None, Obj | None], None]] = []
+        self.used = Used(self)
 
     # Reading
 
@@ -140,9 +141,9 @@ class Engine:
         """Writes an object, unless it is a dry run, and tells the hooks."""
         stored = to_storage(kind, obj)
         if kind.custom is not None and kind.custom.storage is not None:
-            stored = copy.deepcopy(obj)
+            stored = clone(obj)
             kind.custom.storage.refresh(stored)
-            obj = copy.deepcopy(stored)
+            obj = clone(stored)
             kind.custom.read(obj)
         if options.dry_run:
             if old is not None:
@@ -260,7 +261,7 @@ class Engine:
     ) -> Obj:
         """Applies a patch function to the current object and stores the outcome."""
         old = self.get(kind, namespace, name)
-        patched = mutate(copy.deepcopy(old))
+        patched = mutate(clone(old))
         obj = decode_object(kind, patched, options, patch=True if shown is None else shown)
         meta = obj["metadata"]
         self._match_patch_identity(kind, name, namespace, meta)

@@ -138,7 +138,8 @@ class Registry:
     def __init__(self) -> None:
         self.by_path: dict[tuple[str, str, str], Kind] = {}
         self.generation = 0
-        self._indexed = -1
+        self._indexed = self._grouped = -1
+        self._groups: dict[str, dict[str, list[Kind]]] = {}
         self._by_resource: dict[str, Kind] = {}
         for row in _ROWS.strip().splitlines():
             self.add(_builtin(row))
@@ -179,11 +180,13 @@ class Registry:
         return list(self.by_path.values())
 
     def groups(self) -> dict[str, dict[str, list[Kind]]]:
-        """group to version to kinds."""
-        out: dict[str, dict[str, list[Kind]]] = {}
-        for kind in self.by_path.values():
-            out.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
-        return out
+        """group to version to kinds; not to be changed."""
+        if self._grouped != self.generation:
+            self._grouped = self.generation
+            self._groups = {}
+            for kind in self.by_path.values():
+                self._groups.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
+        return self._groups
 
 
 def _builtin(row: str) -> Kind:

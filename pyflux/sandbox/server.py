@@ -103,13 +103,15 @@ class Daemon:
     async def _serve(self, app: Any) -> None:
         import uvicorn
 
+        from pyflux.sandbox.api.joined import JoinedProtocol
+
         config = uvicorn.Config(
             app,
             host="127.0.0.1",
             port=self.settings.api_port,
             ssl_keyfile=str(self.state.folder / "server.key"),
             ssl_certfile=str(self.state.folder / "server.crt"),
-            http="httptools",
+            http=JoinedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

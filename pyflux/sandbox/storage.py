@@ -109,6 +109,12 @@ class Table:
             listener(event)
 
 
+def clone(value: Obj) -> Obj:
+    """A copy of a JSON object, several times faster than by copy.deepcopy."""
+    made: Obj = orjson.loads(orjson.dumps(value))
+    return made
+
+
 def make_record(obj: Obj, version: int) -> Record:
     """The record of an object; its resourceVersion is set to `version`."""
     meta = obj["metadata"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 from pyflux.sandbox import crds, validation
@@ -11,6 +10,7 @@ from pyflux.sandbox.podadmission import admit_pod, pod_status
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.status import Cause, Obj
+from pyflux.sandbox.storage import clone
 
 if TYPE_CHECKING:
     from pyflux.sandbox.engine import Engine
@@ -196,17 +196,17 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
         spec = {**old.get("spec", {}), "finalizers": (obj.get("spec") or {}).get("finalizers") or []}
         if not spec["finalizers"]:
             del spec["finalizers"]
-        made = copy.deepcopy(old)
+        made = clone(old)
         made["metadata"]["managedFields"] = obj["metadata"].get("managedFields", [])
         made["spec"] = spec
         return made
     if kind.has_status:
         if "status" in old:
-            obj["status"] = copy.deepcopy(old["status"])
+            obj["status"] = clone(old["status"])
         else:
             obj.pop("status", None)
     if kind.resource == NAMESPACES:
-        obj["spec"] = copy.deepcopy(old.get("spec", {}))
+        obj["spec"] = clone(old.get("spec", {}))
     elif kind.resource == DEFINITIONS:
         crds.keep_stored(obj)
     elif kind.resource == "/services":
@@ -231,7 +231,7 @@ def prepare_update(engine: Engine, kind: Kind, obj: Obj, old: Obj, subresource: 
 
 
 def _status_update(kind: Kind, obj: Obj, old: Obj) -> Obj:
-    made = copy.deepcopy(old)
+    made = clone(old)
     if "status" in obj:
         made["status"] = obj["status"]
     else:

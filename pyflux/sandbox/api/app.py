@@ -98,7 +98,7 @@ class App:
                 if found is None:
                     raise path_not_found()
                 return json_response(found)
-            if discovery.resource_list(self.engine.registry, parts[1], parts[2]) is None:
+            if not discovery.served(self.engine.registry, parts[1], parts[2]):
                 known = parts[1] in discovery.groups(self.engine.registry) and len(parts) > 3
                 raise page_not_found() if known else path_not_found()
             return await self._group(request, parts[1], parts[2], parts[3:])

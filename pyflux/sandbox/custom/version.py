@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from pyflux.sandbox.patch.strategic import go_map
 from pyflux.sandbox.schema.decode import DecodeError
 from pyflux.sandbox.schema.model import Schema
 from pyflux.sandbox.status import Cause, Obj, bad_request, invalid_value
+from pyflux.sandbox.storage import clone
 
 _BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported", "FieldValueTooLong",
              "FieldValueTooMany")  # fmt: skip
@@ -86,7 +86,7 @@ class CustomVersion:
             raise bad_request(text) from None
         if apply:
             return obj, []
-        made = copy.deepcopy({k: v for k, v in obj.items() if k != "metadata"})
+        made = clone({k: v for k, v in obj.items() if k != "metadata"})
         if self.openapi is not None:
             unknown = [*unknown, *sorted(structural.prune(self.openapi, made))]
             structural.apply_defaults(self.openapi, made)

@@ -75,6 +75,7 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
+@lru_cache(maxsize=4096)
 def time_text(text: str, micro: bool = False) -> str:
     """The server's form of a time: UTC, whole seconds or microseconds."""
     when = parse_time(text)

@@ -8,6 +8,7 @@ object is a JSON null and counts as a value.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from pyflux.sandbox.schema.model import ANY, Schema
@@ -42,6 +43,8 @@ def element(schema: Schema, item: Any) -> str:
     if not isinstance(item, dict):
         raise TypedError("associative list with keys may not have non-map elements")
     assert schema.elem is not None
+    if len(schema.keys) == 1 and isinstance(item.get(schema.keys[0]), str):
+        return _named(schema.keys[0], item[schema.keys[0]])
     found: dict[str, Any] = {}
     for key in sorted(schema.keys):
         if key in item:
@@ -57,6 +60,11 @@ def element(schema: Schema, item: Any) -> str:
             "(and doesn't have default values for any key fields)"
         )
     return "k:" + json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+
+@lru_cache(maxsize=8192)
+def _named(key: str, text: str) -> str:
+    return "k:" + json.dumps({key: text}, separators=(",", ":"), ensure_ascii=False)
 
 
 def _key_default(schema: Schema, key: str) -> Any:
