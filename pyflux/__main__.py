@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -10,6 +11,10 @@ import sys
 def main() -> None:
     from pyflux.cli.main import run
 
+    for stream in (sys.stdout, sys.stderr):
+        # a name that is no UTF-8 is printed as the bytes it was given as
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
     # a long list of objects is built up and thrown away at the end: looking for garbage in it takes a fifth of the time
     gc.set_threshold(100_000, 20, 20)
     code = run(sys.argv[1:])

@@ -246,9 +246,16 @@ class Client:
 
     def get_many(self, names: Sequence[tuple[Resource, str, str]]) -> list_of[Obj | KubeError]:
         """Several (resource, name, namespace) objects side by side; an error stands in its object's place."""
-        requests = [req.reading(resource, name, namespace) for resource, name, namespace in names]
-        answers = self.send_many(requests, [read_object] * len(requests))
-        return [answer if isinstance(answer, KubeError) else answer.value for answer in answers]
+        requests: list_of[Request] = []
+        refused: dict[int, KubeError] = {}
+        for index, (resource, name, namespace) in enumerate(names):
+            try:
+                requests.append(req.reading(resource, name, namespace))
+            except KubeError as error:
+                refused[index] = error
+        answers = iter(self.send_many(requests, [read_object] * len(requests)))
+        found = [refused[index] if index in refused else next(answers) for index in range(len(names))]
+        return [answer if isinstance(answer, KubeError) else answer.value for answer in found]
 
     def _object(self, request: Request) -> Obj:
         found: Obj = self.send(request, read_object).value
@@ -520,7 +527,7 @@ def _resources(api_version: str, body: Any) -> list[Resource]:
 
 
 def _name_selector(name: str, fields: str) -> str:
-    mine = f"metadata.name={name}" if name else ""
+    mine = req.by_name(name) if name else ""
     return ",".join(part for part in (mine, fields) if part)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pyflux.errors import Invalid
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -17,12 +19,40 @@ PATCH_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 # what may stand in a path or query value as it is
+_BAD_REQUEST = 400
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/:")
 
 
 def quote(text: str) -> str:
-    """Percent-encodes a path or query value."""
-    return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in text.encode())
+    """Percent-encodes a path or query value. What was no UTF-8 on the command line is sent as the bytes it was."""
+    return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+
+
+def one(resource: Resource, namespace: str, name: str, subresource: str = "") -> str:
+    """The path of one object. Raises Invalid where the name or the namespace would make another path of it.
+
+    Without a name it would be the path of the whole collection, which a DELETE empties.
+    """
+    if not name:
+        raise Invalid("resource name may not be empty", status=_BAD_REQUEST)
+    check_segment("resource name", name)
+    return resource.path(checked(namespace), name, subresource)
+
+
+def checked(namespace: str) -> str:
+    """The namespace itself. Raises Invalid where it is no single part of a path."""
+    check_segment("namespace", namespace)
+    return namespace
+
+
+def check_segment(what: str, text: str) -> None:
+    """Raises Invalid, in the words of Kubernetes' client, for what cannot be one part of a path."""
+    faults = [f"may not be '{text}'"] if text in (".", "..") else []
+    faults += [f"may not contain '{sign}'" for sign in "/%" if sign in text]
+    if faults:
+        from pyflux.catalog.gotext import quote as quoted
+
+        raise Invalid(f"invalid {what} {quoted(text)}: [{' '.join(faults)}]", status=_BAD_REQUEST)
 
 
 class Request:
@@ -66,7 +96,7 @@ class Request:
         lines += [f"{name}: {_clean(value)}" for name, value in headers]
         if self.body is not None:
             lines += [f"Content-Type: {self.content_type}", f"Content-Length: {len(self.body)}"]
-        return "\r\n".join([*lines, "", ""]).encode("utf-8") + (self.body or b"")
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + (self.body or b"")
 
 
 def _clean(value: str) -> str:
@@ -74,7 +104,12 @@ def _clean(value: str) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # as in Go's JSON, what is no UTF-8 becomes the sign for that
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
 
 
 def listing(
@@ -95,7 +130,14 @@ def listing(
         "continue": token,
         "resourceVersion": resource_version,
     }
-    return Request("GET", resource.path(namespace), query=query, resource=resource)
+    return Request("GET", resource.path(checked(namespace)), query=query, resource=resource)
+
+
+def by_name(name: str) -> str:
+    """The field selector for the object of that name."""
+    for sign in "\\,=":
+        name = name.replace(sign, "\\" + sign)
+    return f"metadata.name={name}"
 
 
 def watching(
@@ -117,17 +159,17 @@ def watching(
         "timeoutSeconds": str(timeout) if timeout else "",
         "allowWatchBookmarks": "true" if bookmarks else "",
     }
-    return Request("GET", resource.path(namespace), query=query, resource=resource)
+    return Request("GET", resource.path(checked(namespace)), query=query, resource=resource)
 
 
 def reading(resource: Resource, name: str, namespace: str = "", subresource: str = "") -> Request:
-    return Request("GET", resource.path(namespace, name, subresource), resource=resource)
+    return Request("GET", one(resource, namespace, name, subresource), resource=resource)
 
 
 def creating(resource: Resource, obj: dict[str, Any], *, dry_run: bool = False, manager: str = "") -> Request:
     query = {"fieldManager": manager, "dryRun": "All" if dry_run else ""}
     namespace = obj.get("metadata", {}).get("namespace", "")
-    return Request("POST", resource.path(namespace), query=query, body=_json(obj), resource=resource)
+    return Request("POST", resource.path(checked(namespace)), query=query, body=_json(obj), resource=resource)
 
 
 def replacing(
@@ -139,7 +181,7 @@ def replacing(
     manager: str = "",
 ) -> Request:
     meta = obj["metadata"]
-    path = resource.path(meta.get("namespace", ""), meta["name"], subresource)
+    path = one(resource, meta.get("namespace", ""), meta["name"], subresource)
     query = {"fieldManager": manager, "dryRun": "All" if dry_run else ""}
     return Request("PUT", path, query=query, body=_json(obj), resource=resource)
 
@@ -164,7 +206,7 @@ def patching(
         "dryRun": "All" if dry_run else "",
         "fieldValidation": validation,
     }
-    path = resource.path(namespace, name, subresource)
+    path = one(resource, namespace, name, subresource)
     return Request("PATCH", path, query=query, body=_json(body), content_type=PATCH_TYPES[type], resource=resource)
 
 
@@ -184,4 +226,4 @@ def deleting(
         options["preconditions"] = {"uid": uid}
     if dry_run:
         options["dryRun"] = ["All"]
-    return Request("DELETE", resource.path(namespace, name), body=_json(options), resource=resource)
+    return Request("DELETE", one(resource, namespace, name), body=_json(options), resource=resource)

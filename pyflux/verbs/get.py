@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyflux.catalog import kinds
 from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, SilentExit, Unauthorized, UsageError
 from pyflux.kube import connect
+from pyflux.kube.request import by_name
 from pyflux.ui.table import table
 from pyflux.verbs import targets
 from pyflux.verbs.get_view import View
@@ -63,13 +64,13 @@ def _show(env: Env, call: Call, wanted: Mapping[Kind, list[str]]) -> None:
         _write_sections(env, client, view, *_of_each(env, client, view, wanted))
         return
     kind, names = next(iter(wanted.items()))
-    name = names[0] if len(names) == 1 else ""
+    name = names[0] if len(names) == 1 else None
     items = targets.listing(client, kind, view.namespace, name=name, labels=view.labels, slim=view.slim).items
     objects, missing = view.named(kind, items, names)
     if not items and not names:
         raise PyfluxError(f"no {kind.name} objects found in {view.where} namespace")
     if objects:
-        _write(env, client, view, kind, view.choose(kind, objects), single=bool(name))
+        _write(env, client, view, kind, view.choose(kind, objects), single=name is not None)
     _say(env, missing)
 
 
@@ -79,6 +80,8 @@ def _watch(env: Env, view: View, wanted: Mapping[Kind, list[str]]) -> None:
     kind, names = next(iter(wanted.items()))
     if len(names) > 1:
         raise UsageError("only one object can be watched")
+    if names == [""]:
+        raise UsageError("resource name may not be empty")
     from pyflux.verbs import get_watch
 
     get_watch.run(env, connect(env), kind, names[0] if names else "", view)
@@ -125,7 +128,7 @@ def run_all(env: Env, call: Call) -> None:
         return
     client = connect(env)
     targets.check_labels(view.labels)
-    fields = f"metadata.name={call.args[0]}" if call.args else ""
+    fields = by_name(call.args[0]) if call.args else ""
     places = [(kind.resource, view.namespace) for kind in wanted]
     answers = client.list_many(places, labels=view.labels, fields=fields, slim=view.slim)
     sections: list[tuple[Kind, list[Obj]]] = []

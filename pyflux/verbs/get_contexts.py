@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyflux.errors import KubeError, NoMatch, PyfluxError, SilentExit, UsageError
 from pyflux.kube import connect
+from pyflux.kube.request import by_name
 from pyflux.ui.table import table
 from pyflux.verbs import get_output
 from pyflux.verbs.contexts import gather
@@ -71,7 +72,7 @@ def _tables(
 def _fetch(env: Env, view: View, wanted: Mapping[Kind, list[str]]) -> list[Part]:
     client = connect(env)
     every = {name for names in wanted.values() for name in names}
-    fields = f"metadata.name={every.pop()}" if len(every) == 1 else ""
+    fields = by_name(every.pop()) if len(every) == 1 else ""
     answers = client.list_many([(kind.resource, view.namespace) for kind in wanted], labels=view.labels, fields=fields)
     parts = []
     mixed = len(wanted) > 1

@@ -6,6 +6,7 @@ from pyflux.catalog import kinds
 from pyflux.catalog.columns import name as name_of
 from pyflux.catalog.columns import namespace as namespace_of
 from pyflux.errors import Invalid, KubeError, NoMatch, PyfluxError, UsageError
+from pyflux.kube.request import by_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,13 +78,16 @@ def listing(
     kind: Kind,
     namespace: str,
     *,
-    name: str = "",
+    name: str | None = None,
     labels: str = "",
     chunk: int = 0,
     slim: Callable[[Obj], None] | None = None,
 ) -> Listing:
-    """The objects of a kind, less what `slim` takes out. Raises UsageError for bad labels, KubeError."""
-    fields = f"metadata.name={name}" if name else ""
+    """The objects of a kind, less what `slim` takes out. Raises UsageError for bad labels, KubeError.
+
+    With a `name`, even an empty one, only the object that has it.
+    """
+    fields = "" if name is None else by_name(name)
     check_labels(labels)
     try:
         return client.list(kind.resource, namespace, labels=labels, fields=fields, chunk=chunk, slim=slim)

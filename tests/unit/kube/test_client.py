@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pyflux.catalog.resources import Resource, built_in
-from pyflux.errors import Conflict, Forbidden, Gone, KubeError, NoMatch, NotFound, Unauthorized, Unreachable
+from pyflux.errors import Conflict, Forbidden, Gone, Invalid, KubeError, NoMatch, NotFound, Unauthorized, Unreachable
+from pyflux.kube import request
 from pyflux.kube.client import Client
 from pyflux.kube.config import Target
 
@@ -180,3 +181,36 @@ def test_something_that_is_not_http(server: Server, client: Client) -> None:
     server.answers = [b"SSH-2.0-OpenSSH\r\n"]
     with pytest.raises(Unreachable, match="not HTTP"):
         client.list(PODS)
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "message"),
+    [
+        ("", "apps", "resource name may not be empty"),
+        ("..", "apps", "invalid resource name \"..\": [may not be '..']"),
+        ("a/b", "apps", "invalid resource name \"a/b\": [may not contain '/']"),
+        ("a%/b", "apps", "invalid resource name \"a%/b\": [may not contain '/' may not contain '%']"),
+        ("a", "x/secrets", "invalid namespace \"x/secrets\": [may not contain '/']"),
+    ],
+)
+def test_names_that_would_make_another_path(name: str, namespace: str, message: str) -> None:
+    """Above all the empty one: the path would be the collection's, and a DELETE would empty that."""
+    resource = KUSTOMIZATIONS
+    obj = {"metadata": {"name": name, "namespace": namespace}}
+    for make in (
+        lambda: request.deleting(resource, name, namespace),
+        lambda: request.reading(resource, name, namespace),
+        lambda: request.patching(resource, name, namespace, {}),
+        lambda: request.replacing(resource, obj),
+    ):
+        with pytest.raises(Invalid) as caught:
+            make()
+        assert caught.value.message == message
+
+
+def test_what_is_no_utf8_is_sent_as_it_was_given() -> None:
+    resource = Resource("", "v1", "secrets", "Secret")
+    assert request.reading(resource, "a\udcff", "b").target == "/api/v1/namespaces/b/secrets/a%FF"
+    made = request.creating(resource, {"metadata": {"name": "a", "namespace": "b"}, "data": "x\udcff"})
+    assert made.body is not None
+    assert json.loads(made.body)["data"] == "x\ufffd"

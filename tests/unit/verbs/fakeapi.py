@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -226,8 +227,9 @@ def _selected(obj: Obj, query: dict[str, str]) -> bool:
             key, value = term.replace("==", "=").split("=")
             if labels.get(key) != value:
                 return False
-    for term in filter(None, query.get("fieldSelector", "").split(",")):
+    for term in filter(None, re.split(r"(?<!\\),", query.get("fieldSelector", ""))):
         path, value = term.split("=", 1)
+        value = re.sub(r"\\(.)", r"\1", value)
         found: Any = obj
         for part in path.split("."):
             found = (found or {}).get(part)

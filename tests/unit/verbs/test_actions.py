@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -266,6 +267,23 @@ def test_each_kind_is_deleted(kind: Any, api: Any, run: Any, make: Any) -> None:
     )
     assert run("delete", *kind.one, "one", "-s").err == f'✗ {kind.resource.group_resource} "one" not found\n'
     assert run("delete", *kind.one).err == f"✗ {kind.human} name is required\n"
+
+
+@pytest.mark.parametrize("verb", ["suspend", "resume", "reconcile", "delete", "export", "get"])
+@pytest.mark.parametrize("name", ["", "..", "a/../app", "app,metadata.name!=x"])
+def test_a_name_that_is_none_is_about_no_object(verb: str, name: str, api: Any, run: Any, make: Any) -> None:
+    """What a script gets that forgot to set a variable, and what a path would be made of."""
+    api.add(make("Kustomization", "app", {"suspend": verb == "resume"}), make("Kustomization", "other"))
+    before = json.dumps([api.find("Kustomization", each) for each in ("app", "other")])
+    if "/" in name:
+        found = run(verb, "kustomization", name, *(["--silent"] if verb == "delete" else []))
+    else:
+        found = run(verb, "ks", name, *(["-s"] if verb == "delete" else []), "--timeout=1s")
+    assert "Traceback" not in found.err
+    assert found.out == ""
+    assert "✔" not in found.err
+    assert found.code == 1 or "not found" in found.err
+    assert json.dumps([api.find("Kustomization", each) for each in ("app", "other")]) == before
 
 
 def test_delete_asks_and_takes_a_yes(api: Any, run: Any, make: Any) -> None:
