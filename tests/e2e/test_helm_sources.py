@@ -300,9 +300,11 @@ def test_signatures_that_nobody_can_check(helm: HelmWorld, charts: Charts, regis
     )
     told({**keys(helm, "none")}, f"'cosign': no public keys found in secret '{helm.namespace}/none'")
 
-    # a chart of a Git repository has none
-    helm.start()
-    helm.release("app", chart_spec={"verify": {"provider": "cosign"}})
+    # a chart of a repository by HTTP has none
+    charts.add("1.0.0")
+    source(helm, "HelmRepository", url=charts.url)
+    verify = {"verify": {"provider": "cosign"}}
+    helm.release("app", chart_spec={**FROM_REPOSITORY, **verify})
     helm.ready("app")
 
     def skipped() -> bool:
@@ -310,6 +312,11 @@ def test_signatures_that_nobody_can_check(helm: HelmWorld, charts: Charts, regis
         return [one["count"] for one in events if one["reason"] == "VerificationSkipped"] == [1]
 
     wait_until("a warning", skipped, 15)
+    # and the API takes none for a chart of a Git repository
+    helm.release("other", chart_spec=verify)
+    text = "spec.verify is only supported when spec.sourceRef.kind is 'HelmRepository'"
+    obj = helm.until("other", "refused", lambda obj: text in said(obj, "Ready")[2])
+    assert said(obj, "Ready")[1] == "HelmChartSyncErr"
 
 
 def test_a_provider_of_a_cloud_is_refused(helm: HelmWorld, registry: Registry) -> None:

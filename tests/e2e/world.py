@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from pyflux.catalog.kinds import kind
+from pyflux.errors import NotFound
 from tests.e2e.pairs import Pair, Result, condition, ready, show, wait_until
 
 Obj = dict[str, Any]
@@ -32,7 +33,11 @@ class World:
         for name in ("Kustomization", "HelmRelease", "GitRepository", "HelmRepository", "OCIRepository"):
             where = kind(name).resource
             for obj in client.list(where, self.namespace).items:
-                client.delete(where, obj["metadata"]["name"], self.namespace)
+                try:
+                    client.delete(where, obj["metadata"]["name"], self.namespace)
+                except NotFound:
+                    # one that the test deleted came to its end meanwhile
+                    continue
         for name in ("Kustomization", "HelmRelease"):
             wait_until(
                 f"the {name}s of {self.namespace} are gone",

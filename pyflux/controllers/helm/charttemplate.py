@@ -10,7 +10,7 @@ from pyflux.controllers.core import go_duration, seconds
 from pyflux.controllers.helm import spec
 from pyflux.controllers.helm.releasing import origin_labels
 from pyflux.controllers.helm.work import MANAGER
-from pyflux.errors import NotFound, PyfluxError
+from pyflux.errors import KubeError, NotFound, PyfluxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,10 @@ _COPIED = ("chart", "version", "reconcileStrategy", "valuesFiles", "ignoreMissin
 
 class AccessDenied(PyfluxError):
     """A reference into another namespace is not allowed."""
+
+
+class ChartRefused(PyfluxError):
+    """The HelmChart of a release cannot be kept as the release wants it."""
 
 
 def check_access(obj: Obj, kind: str, namespace: str, name: str, *, allowed: bool) -> None:
@@ -59,9 +63,9 @@ def build(obj: Obj) -> Obj:
 
 
 def reconcile(client: Client, obj: Obj, event: Callable[[str, str], None], *, cross_namespace: bool) -> None:
-    """Creates, changes or deletes the HelmChart; `status.helmChart` names it. Raises AccessDenied, KubeError.
+    """Creates, changes or deletes the HelmChart; `status.helmChart` names it.
 
-    `event(reason, message)` hears of it.
+    `event(reason, message)` hears of it. Raises AccessDenied, ChartRefused, KubeError.
     """
     status = obj["status"]
     template = obj["spec"].get("chart")
@@ -78,7 +82,10 @@ def reconcile(client: Client, obj: Obj, event: Callable[[str, str], None], *, cr
         before = client.get(RESOURCE, metadata["name"], metadata["namespace"])
     except NotFound:
         before = {}
-    after = client.apply(chart, force=True, field_manager=MANAGER, resource=RESOURCE)
+    try:
+        after = client.apply(chart, force=True, field_manager=MANAGER, resource=RESOURCE)
+    except KubeError as why:
+        raise ChartRefused(f"failed to run server-side apply: {why}") from None
     source = chart["spec"]["sourceRef"]
     reference = f"SourceRef '{source['kind']}/{metadata['namespace']}/{source['name']}'"
     if not before:

@@ -124,6 +124,8 @@ class HelmReleaseController:
             self._keep_chart(client, obj, self._options.cross_namespace_refs)
         except charttemplate.AccessDenied as why:
             return self._deny(obj, why.message), True
+        except charttemplate.ChartRefused as why:
+            return self._not_ready(obj, prepare.NotReady("HelmChartSyncErr", why.message, event="Normal")), False
         conditions.reconciling(obj, conditions.PROGRESSING, "Fulfilling prerequisites")
         patcher.patch()
         try:
