@@ -113,17 +113,33 @@ users: [{name: u, user: {token: t}}]
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("current-context: c", "current-context: z", "invalid configuration: context was not found for specified context: z"),
+        (
+            "current-context: c",
+            "current-context: z",
+            "invalid configuration: context was not found for specified context: z",
+        ),
         ("cluster: c, user", "cluster: z, user", 'cluster "z" of context "c" does not exist'),
-        ("{token: t}", "{as-groups: [g]}", "invalid configuration: requesting uid, groups or user-extra for u without impersonating a user"),
-        ('{server: "https://c"}', '{server: "https://c", certificate-authority-data: "YQ%="}', 'error loading config file "FILE": illegal base64 data at input byte 2'),
+        (
+            "{token: t}",
+            "{as-groups: [g]}",
+            "invalid configuration: requesting uid, groups or user-extra for u without impersonating a user",
+        ),
+        (
+            '{server: "https://c"}',
+            '{server: "https://c", certificate-authority-data: "YQ%="}',
+            'error loading config file "FILE": illegal base64 data at input byte 2',
+        ),
         ("clusters: [{", "clusters: {a: b}\nx: [{", 'error loading config file "FILE": clusters is not a list'),
         ("{token: t}", "t", 'error loading config file "FILE": user of u is not a map'),
-        ("users: [{name: u", "users: [\nname: ]u", 'error loading config file "FILE": yaml: line 4: did not find expected'),
+        (
+            "users: [{name: u",
+            "users: [\nname: ]u",
+            'error loading config file "FILE": yaml: line 4: did not find expected',
+        ),
         (_WHOLE, "- a\n", 'error loading config file "FILE": it is not a kubeconfig'),
         (_WHOLE, "", "there is no cluster in FILE"),
     ],
-)  # fmt: skip
+)
 def test_files_that_cannot_be_used(tmp_path: Path, old: str, new: str, message: str) -> None:
     file = tmp_path / "config"
     assert old in _WHOLE
