@@ -8,6 +8,7 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyflux.controllers.kustomize import undeclared
 from pyflux.controllers.kustomize.apply import drifted
 from pyflux.controllers.kustomize.ignorerules import IgnoreRules
 from pyflux.controllers.kustomize.normalize import normalize
@@ -102,8 +103,13 @@ class Differ:
             return None  # what is wrong, the dry run says
 
     def _applied(self, resource: Resource, wanted: Obj, existing: Obj | None) -> Obj:
-        if not self._client_side:
-            return self._client.apply(wanted, resource=resource, force=True, dry_run=True, field_manager=_MANAGER)
+        while not self._client_side:
+            try:
+                return self._client.apply(wanted, resource=resource, force=True, dry_run=True, field_manager=_MANAGER)
+            except KubeError as why:
+                # the controller leaves out what a built-in kind does not have
+                if not undeclared.drop(wanted, why.message):
+                    raise
         return overlaid(existing, wanted) if existing is not None else copy.deepcopy(wanted)
 
     def _compared(self, wanted: Obj, existing: Obj, result: Obj) -> Change:

@@ -129,6 +129,14 @@ def test_objects_of_a_namespace_to_come_count_as_created_but_cannot_be_tried(sce
     assert scene.diff("--path", f"{scene.root}/app", "--client-side")[0] == 1
 
 
+def test_fields_that_a_built_in_kind_lacks_are_left_out(scene: Scene) -> None:
+    here = scene.namespace
+    odd = (CONFIG % "a") + "odd: {a: b}\nmore: 1\n"
+    scene.files({"a.yaml": odd.replace("metadata:", f"metadata:\n  namespace: {here}")}, "")
+    scene.kustomization(kustomization(here), [])
+    assert scene.diff("--path", f"{scene.root}/app")[:2] == (1, f"► ConfigMap/{here}/a created\n")
+
+
 def test_a_refused_object_does_not_hide_the_others(scene: Scene) -> None:
     """flux means to print them too, and mostly ends before it does."""
     here = scene.namespace
