@@ -175,7 +175,7 @@ def test_a_kubeconfig_that_is_not_there(alone: World) -> None:
 
 
 def test_a_kubeconfig_that_is_a_folder(alone: World) -> None:
-    check(alone.run("get", "kustomizations", "--kubeconfig", "."), "Is a directory")
+    check(alone.run("get", "kustomizations", "--kubeconfig", "."), "read .: is a directory")
 
 
 @pytest.mark.parametrize(
