@@ -44,6 +44,13 @@ def test_requests_written_at_once_are_answered_in_order(sandbox: Sandbox) -> Non
     assert got.index(b'"name":"default"') < got.index(b'\\"none\\" not found') < got.index(b'"name":"kube-system"')
 
 
+def test_tokens_of_any_bytes_are_refused(sandbox: Sandbox) -> None:
+    for token in (b"\xff\xfe", b"a.b.\xff", "tökén".encode()):
+        with connect(sandbox) as stream:
+            stream.sendall(b"GET /api/v1/pods HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + b"\r\n\r\n")
+            assert answer(stream)[0] == 401
+
+
 def test_a_connection_serves_many_requests(sandbox: Sandbox) -> None:
     with connect(sandbox) as stream:
         for _ in range(5):

@@ -58,7 +58,7 @@ def _service_account(engine: Engine, token: str) -> User | None:
     if len(parts) != 3 or not secret:
         return None
     signature = hmac.new(secret, f"{parts[0]}.{parts[1]}".encode(), sha256).digest()
-    if not hmac.compare_digest(_encode(signature), parts[2]):
+    if not hmac.compare_digest(_encode(signature).encode(), parts[2].encode()):
         return None
     claims = json.loads(urlsafe_b64decode(parts[1] + "=="))
     if claims["exp"] < time.time():
@@ -84,7 +84,8 @@ def authenticate(engine: Engine, token: str, headers: list[tuple[str, str]]) -> 
             given = value[7:].strip()
     if not given:
         raise unauthorized()
-    if hmac.compare_digest(given, token):
+    # as bytes: a header may hold any
+    if hmac.compare_digest(given.encode(), token.encode()):
         user = ADMIN
     else:
         found = _service_account(engine, given)
