@@ -11,7 +11,7 @@ import signal
 
 from pyflux.catalog.resources import Resource
 from pyflux.cli import main, pflag
-from pyflux.cli.model import Flag
+from pyflux.cli.model import GENERIC, Flag
 from pyflux.env import Call, Env
 from pyflux.errors import EXIT_OK, PyfluxError, UsageError
 
@@ -207,14 +207,34 @@ def _arguments(env: Env, line: Line) -> tuple[Words, int]:
     if kind is not None:
         _apply_globals(env, line)
         return found + _live(env, line.typed, kind.resource), NO_FILES
+    if row.run == GENERIC:
+        return _kinds_or_names(env, line, found, directive)
+    return found, directive
+
+
+def _kinds_or_names(env: Env, line: Line, found: Words, directive: int) -> tuple[Words, int]:
+    """What comes next in `get ks/app`, `get ks,hr` and `get ks,hr app`."""
+    from pyflux.catalog.kinds import KINDS, by_word
+    from pyflux.verbs.targets import kinds_named
+
+    verb = line.found.path[0]
+    if line.args and "/" not in line.args[0]:
+        _apply_globals(env, line)
+        names = [name for kind in kinds_named(line.args[0]) for name in _live(env, line.typed, kind.resource)]
+        return list(dict.fromkeys(names)), NO_FILES
     word, slash, typed = line.typed.partition("/")
-    if slash and children:
-        child = row.child(word)
-        kind = _kind(child) if child is not None else None
-        if kind is not None:
-            _apply_globals(env, line)
-            names = _live(env, typed, kind.resource)
-            return [(f"{word}/{name}", "") for name, _ in names], NO_FILES
+    kind = by_word(word)
+    if slash and kind is not None:
+        _apply_globals(env, line)
+        return [(f"{word}/{name}", "") for name, _ in _live(env, typed, kind.resource)], NO_FILES
+    listed, comma, _ = line.typed.rpartition(",")
+    if comma and not slash:
+        words = (
+            (f"{listed},{kind.short[0] if kind.short else kind.name.lower()}", kind.name)
+            for kind in KINDS
+            if verb in kind.verbs
+        )
+        return _starting(words, line.typed), NO_FILES
     return found, directive
 
 

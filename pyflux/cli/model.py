@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+GENERIC = "pyflux.cli.kinds:generic"
+"""What runs a verb that is given kinds in place of a subcommand."""
+
+
 class Flag:
     """One flag.
 

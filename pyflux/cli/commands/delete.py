@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflux.cli.kinds import rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def _example(kind: Kind, words: str) -> str:
 COMMAND = Command(
     "delete",
     "Delete sources and resources",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND NAME ...]",
     long="Deletes the object from the cluster. Where Git still holds it, the next reconciliation brings it back.",

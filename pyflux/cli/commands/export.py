@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflux.cli.kinds import plural, rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _example(kind: Kind, words: str) -> str:
 COMMAND = Command(
     "export",
     "Print resources as YAML",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Prints what would have to be in Git to have the same objects: no status, nothing that the cluster added.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyflux.catalog import kinds
 from pyflux.cli.commands.fleet_flags import BUILDING
 from pyflux.cli.kinds import plural, rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _all(what: str, words: str) -> Command:
 COMMAND = Command(
     "get",
     "List resources and their status",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Prints one line an object: what it is at, whether it is suspended, whether it is ready and why not.",

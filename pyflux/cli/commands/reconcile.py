@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyflux.catalog import kinds
 from pyflux.cli.kinds import MANY_FLAGS, plural, rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FLAGS = {
 COMMAND = Command(
     "reconcile",
     "Reconcile sources and resources now",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="Asks the controller to look at an object without waiting for its interval, and reports what came of it.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflux.cli.kinds import MANY_FLAGS, plural, rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _example(kind: Kind, words: str) -> str:
 COMMAND = Command(
     "resume",
     "Resume suspended resources",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="A single object that is named is waited for, unless --wait=false is given; several only with --wait.",

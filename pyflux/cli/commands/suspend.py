@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflux.cli.kinds import MANY_FLAGS, plural, rows
-from pyflux.cli.model import Command, Flag
+from pyflux.cli.model import GENERIC, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def _example(kind: Kind, words: str) -> str:
 COMMAND = Command(
     "suspend",
     "Suspend the reconciliation of resources",
-    run="pyflux.cli.kinds:generic",
+    run=GENERIC,
     hot=True,
     usage="[KIND/NAME ... | KIND,KIND [NAME ...]]",
     long="A suspended object is left as it is: changes in Git are not rolled out and drift is not repaired.",

@@ -135,6 +135,11 @@ def test_live_names(api: Api) -> None:
     assert ask("suspend", "source", "git", "-n", "apps", "i", **environ) == (["infra"], ":4")
     assert api.paths[-1] == "/apis/source.toolkit.fluxcd.io/v1/namespaces/apps/gitrepositories"
     assert ask("get", "ks/i", **environ) == (["ks/infra"], ":4")
+    assert ask("delete", "gitrepo/i", **environ) == (["gitrepo/infra"], ":4")
+    assert ask("get", "ks,hr", "i", **environ) == (["infra"], ":4")
+    assert api.paths[-1] == "/apis/helm.toolkit.fluxcd.io/v2/namespaces/flux-system/helmreleases"
+    assert ask("get", "ks,nope", "", **environ) == ([], ":0")
+    assert ask("suspend", "ks,h", **environ) == (["ks,hr", "ks,helmrepo", "ks,hc"], ":4")
     assert ask("get", "ks", "-n", "", **environ) == (["flux-system", "apps"], ":4")
     assert ask("get", "ks", "--context", "", **environ) == (["one", "two"], ":4")
     assert ask("--kubeconfig", api.kubeconfig, "get", "ks", "--context=t") == (["two"], ":4")
