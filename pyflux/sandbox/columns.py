@@ -220,6 +220,31 @@ def _scaled(obj: Obj) -> str:
     return f"{target.get('kind')}/{target.get('name')}"
 
 
+def _parameters(obj: Obj) -> str:
+    held = get(obj, "spec", "parameters")
+    if not held:
+        return "<none>"
+    group = f".{held['apiGroup']}" if held.get("apiGroup") else ""
+    return f"{held.get('kind')}{group}/{held.get('name')}"
+
+
+def _param_kind(obj: Obj) -> str:
+    held = get(obj, "spec", "paramKind")
+    return f"{held.get('apiVersion')}/{held.get('kind')}" if held else "<unset>"
+
+
+def _param_ref(obj: Obj) -> str:
+    held = get(obj, "spec", "paramRef")
+    if not held:
+        return "<unset>"
+    space = held.get("namespace")
+    return f"{space}/{held.get('name', '*')}" if space else str(held.get("name", "*"))
+
+
+def _flag(*path: str) -> Cell:
+    return lambda obj: bool(get(obj, *path))
+
+
 def _text(value: Any, default: str) -> str:
     return default if value is None else str(value)
 
@@ -255,7 +280,7 @@ COLUMNS: dict[str, list[Column]] = {
                 Column("Source", lambda o: get(o, "source", "component") or o.get("reportingComponent") or "", priority=1),
                 Column("Message", lambda o: (o.get("message") or o.get("note") or "").strip()),
                 Column("First Seen", lambda o: age(o.get("firstTimestamp") or o.get("eventTime")), priority=1),
-                Column("Count", lambda o: str(o.get("count") or 1), priority=1),
+                Column("Count", lambda o: o.get("count") or 1, priority=1),
                 Column("Name", _path("metadata", "name"), priority=1)],
     "/resourcequotas": [NAME, Column("Request", lambda o: ""), Column("Limit", lambda o: ""), AGE],
     "/limitranges": [NAME, Column("Created At", _path("metadata", "creationTimestamp"), type="date")],
@@ -289,7 +314,7 @@ COLUMNS: dict[str, list[Column]] = {
     "networking.k8s.io/ingresses": [NAME, Column("Class", _path("spec", "ingressClassName")), Column("Hosts", _hosts),
                                     Column("Address", lambda o: ",".join(i.get("ip") or i.get("hostname") or "" for i in get(o, "status", "loadBalancer", "ingress") or [])),
                                     Column("Ports", lambda o: "80, 443" if get(o, "spec", "tls") else "80"), AGE],
-    "networking.k8s.io/ingressclasses": [NAME, Column("Controller", _path("spec", "controller")), Column("Parameters", lambda o: "<none>"), AGE],
+    "networking.k8s.io/ingressclasses": [NAME, Column("Controller", _path("spec", "controller")), Column("Parameters", _parameters), AGE],
     "networking.k8s.io/networkpolicies": [NAME, Column("Pod-Selector", lambda o: _selector(get(o, "spec", "podSelector"))), AGE],
     "policy/poddisruptionbudgets": [NAME, Column("Min Available", lambda o: _text(get(o, "spec", "minAvailable"), "N/A")),
                                     Column("Max Unavailable", lambda o: _text(get(o, "spec", "maxUnavailable"), "N/A")),
@@ -304,6 +329,20 @@ COLUMNS: dict[str, list[Column]] = {
                                       Column("VolumeBindingMode", _path("volumeBindingMode")), Column("AllowVolumeExpansion", lambda o: bool(o.get("allowVolumeExpansion"))), AGE],
     "coordination.k8s.io/leases": [NAME, Column("Holder", _path("spec", "holderIdentity", default="")), AGE],
     "apiextensions.k8s.io/customresourcedefinitions": [NAME, Column("Created At", _path("metadata", "creationTimestamp"), type="date")],
+}  # fmt: skip
+_WEBHOOKS = [NAME, Column("Webhooks", _size("webhooks"), type="integer"), AGE]
+COLUMNS |= {
+    "admissionregistration.k8s.io/validatingwebhookconfigurations": _WEBHOOKS,
+    "admissionregistration.k8s.io/mutatingwebhookconfigurations": _WEBHOOKS,
+    "admissionregistration.k8s.io/validatingadmissionpolicies": [NAME, Column("Validations", lambda o: len(get(o, "spec", "validations") or ()), type="integer"),
+                                                                 Column("ParamKind", _param_kind), AGE],
+    "admissionregistration.k8s.io/validatingadmissionpolicybindings": [NAME, Column("PolicyName", _path("spec", "policyName")), Column("ParamRef", _param_ref), AGE],
+    "node.k8s.io/runtimeclasses": [NAME, Column("Handler", _path("handler")), AGE],
+    "storage.k8s.io/csidrivers": [NAME, Column("AttachRequired", _flag("spec", "attachRequired"), type="boolean"), Column("PodInfoOnMount", _flag("spec", "podInfoOnMount"), type="boolean"),
+                                  Column("StorageCapacity", _flag("spec", "storageCapacity"), type="boolean"),
+                                  Column("TokenRequests", lambda o: ",".join(t.get("audience", "") for t in get(o, "spec", "tokenRequests") or []) or "<unset>"),
+                                  Column("RequiresRepublish", _flag("spec", "requiresRepublish"), type="boolean"),
+                                  Column("Modes", lambda o: ",".join(get(o, "spec", "volumeLifecycleModes") or []) or "<none>"), AGE],
 }  # fmt: skip
 COLUMNS["rbac.authorization.k8s.io/clusterrolebindings"] = COLUMNS["rbac.authorization.k8s.io/rolebindings"]
 COLUMNS["events.k8s.io/events"] = COLUMNS["/events"]

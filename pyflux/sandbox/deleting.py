@@ -70,7 +70,7 @@ def _delete(engine: Engine, kind: Kind, old: Obj, delete_options: Obj, options: 
             _mark(meta)
         return engine.finish_delete(kind, obj, options), True
     if not meta.get("deletionTimestamp"):
-        if kind.resource == strategy.DEFINITIONS:
+        if kind.resource in (strategy.DEFINITIONS, strategy.NAMESPACES):
             meta["deletionTimestamp"] = now()
         else:
             _mark(meta)

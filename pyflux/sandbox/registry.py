@@ -110,8 +110,8 @@ class Kind:
 
     @property
     def qualified_kind(self) -> Qualified:
-        """The kind as validation messages name it."""
-        return Qualified(self.group, self.kind)
+        """The kind as validation messages name it: an Event by the group that it was first in."""
+        return Qualified("" if self.group == "events.k8s.io" else self.group, self.kind)
 
     @cached_property
     def schema(self) -> Schema:

@@ -86,6 +86,8 @@ def _nothing(obj: Obj) -> None:
 
 def _prepare_namespace(obj: Obj) -> None:
     obj["status"] = {"phase": "Active"}
+    # A generated name is known only now.
+    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
     finalizers = obj.setdefault("spec", {}).setdefault("finalizers", [])
     if "kubernetes" not in finalizers:
         finalizers.append("kubernetes")
@@ -171,7 +173,7 @@ def validate(engine: Engine, kind: Kind, obj: Obj) -> list[Cause]:
         return found
     if kind.resource == DEFINITIONS:
         return crds.validate_definition(obj)
-    return validation.validate(kind, obj)
+    return validation.validate_new(kind, obj) + validation.validate(kind, obj)
 
 
 def allocate(engine: Engine, kind: Kind, obj: Obj) -> None:

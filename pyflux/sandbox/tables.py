@@ -77,7 +77,7 @@ def _columns(kind: Kind) -> tuple[list[Obj], Callable[[Obj], list[Any]]]:
     if kind.custom is not None:
         return _custom(kind)
     columns = COLUMNS.get(f"{kind.group}/{kind.plural}") or COLUMNS[""]
-    definitions = [NAME if c.name == "Name" else _definition(c) for c in columns]
+    definitions = [{**NAME, "priority": c.priority} if c.name == "Name" else _definition(c) for c in columns]
     return definitions, lambda obj: [c.cell(obj) for c in columns]
 
 

@@ -40,6 +40,7 @@ _ROWS = {
     "admissionregistration.v1.MutatingWebhookConfiguration": core.mutating_webhooks,
     "admissionregistration.v1.ValidatingAdmissionPolicy": core.admission_policy,
     "admissionregistration.v1.ValidatingAdmissionPolicyBinding": core.admission_binding,
+    "apiregistration.v1.APIService": core.api_service,
     "apiextensions.v1.CustomResourceDefinition": core.definition,
 }
 

@@ -194,6 +194,13 @@ def admission_binding(obj: Obj) -> None:
         _match(spec["matchResources"])
 
 
+def api_service(obj: Obj) -> None:
+    """Default port of an APIService."""
+    target = (obj.get("spec") or {}).get("service")
+    if target is not None:
+        target.setdefault("port", 443)
+
+
 def definition(obj: Obj) -> None:
     """Defaults of a CustomResourceDefinition."""
     spec = obj.setdefault("spec", {})

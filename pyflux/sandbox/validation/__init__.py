@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from pyflux.sandbox.registry import Kind
 from pyflux.sandbox.status import Cause, Obj
-from pyflux.sandbox.validation import batch, core, networking, pods, quotas, rbac, scaling, services, storage, workloads
+from pyflux.sandbox.validation import (
+    addons,
+    batch,
+    core,
+    networking,
+    pods,
+    quotas,
+    rbac,
+    scaling,
+    services,
+    storage,
+    workloads,
+)
 
+_ADMISSION = "admissionregistration.k8s.io"
 _ROWS = {
+    f"{_ADMISSION}/validatingwebhookconfigurations": addons.webhooks,
+    f"{_ADMISSION}/mutatingwebhookconfigurations": addons.webhooks,
+    f"{_ADMISSION}/validatingadmissionpolicies": addons.admission_policy,
+    f"{_ADMISSION}/validatingadmissionpolicybindings": addons.admission_binding,
+    "networking.k8s.io/ingressclasses": addons.ingress_class,
+    "node.k8s.io/runtimeclasses": addons.runtime_class,
+    "apiregistration.k8s.io/apiservices": addons.api_service,
     "/configmaps": core.config_map,
     "/secrets": core.secret,
     "/services": services.service,
@@ -39,6 +59,8 @@ _WARNINGS = {
     "networking.k8s.io/ingresses": networking.ingress_warnings,
 }
 _UPDATES = {
+    "networking.k8s.io/ingressclasses": addons.ingress_class_update,
+    "node.k8s.io/runtimeclasses": addons.runtime_class_update,
     "/configmaps": core.config_map_update,
     "/secrets": core.secret_update,
     "/services": services.service_update,
@@ -61,6 +83,13 @@ def validate(kind: Kind, obj: Obj) -> list[Cause]:
     """Errors of a new or changed object."""
     row = _ROWS.get(kind.resource)
     return row(obj) if row is not None else []
+
+
+def validate_new(kind: Kind, obj: Obj) -> list[Cause]:
+    """Errors that only a new object can have."""
+    if kind.resource != "/events":
+        return []
+    return addons.event(obj, obj["metadata"].get("namespace", ""), kind.group == "events.k8s.io")
 
 
 def validate_update(kind: Kind, obj: Obj, old: Obj) -> list[Cause]:

@@ -76,6 +76,16 @@ KINDS = {
     "storageclasses": ("/apis/storage.k8s.io/v1", "storage.k8s.io/v1", "StorageClass", False),
     "priorityclasses": ("/apis/scheduling.k8s.io/v1", "scheduling.k8s.io/v1", "PriorityClass", False),
     "endpointslices": ("/apis/discovery.k8s.io/v1", "discovery.k8s.io/v1", "EndpointSlice", True),
+    "runtimeclasses": ("/apis/node.k8s.io/v1", "node.k8s.io/v1", "RuntimeClass", False),
+    "csidrivers": ("/apis/storage.k8s.io/v1", "storage.k8s.io/v1", "CSIDriver", False),
+    "apiservices": ("/apis/apiregistration.k8s.io/v1", "apiregistration.k8s.io/v1", "APIService", False),
+    "validatingadmissionpolicies": (
+        "/apis/admissionregistration.k8s.io/v1", "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", False,
+    ),
+    "validatingadmissionpolicybindings": (
+        "/apis/admissionregistration.k8s.io/v1", "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicyBinding", False,
+    ),
     "crds": ("/apis/apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1", "CustomResourceDefinition", False),
     "validatingwebhookconfigurations": (
         "/apis/admissionregistration.k8s.io/v1", "admissionregistration.k8s.io/v1",
