@@ -214,7 +214,18 @@ def _objects(name: str, text: str) -> Iterator[Obj]:
             continue
         if not isinstance(document, dict) or not document.get("kind"):
             raise HelmError(f"{name} renders to something that is not a Kubernetes object")
-        yield from document["items"] if document["kind"] == "List" else [document]
+        items = document.get("items")
+        for obj in items if document["kind"] == "List" and isinstance(items, list) else [document]:
+            if not _is_shaped(obj):
+                raise HelmError(f"{name} renders to an object whose metadata are no mappings")
+            yield obj
+
+
+def _is_shaped(obj: object) -> bool:
+    metadata = (obj.get("metadata") or {}) if isinstance(obj, dict) else None
+    return isinstance(metadata, dict) and all(
+        isinstance(metadata.get(field) or {}, dict) for field in ("labels", "annotations")
+    )
 
 
 def _is_test(obj: Obj) -> bool:

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
-from pyflux.render.fleet import copying, generate
+from pyflux.render.fleet import charts, copying, generate
 from pyflux.render.fleet import unit as units
 from pyflux.render.fleet.discover import Entry, entries, same_place, source_ids
 from pyflux.render.fleet.model import (
@@ -48,16 +48,19 @@ class Place:
     """Where things outside the checkout come from: callbacks of the verb, which may use the network.
 
     `source(obj)` gives the folder of a GitRepository, OCIRepository, Bucket or ExternalArtifact;
-    `chart(release, source, index)` the folder or archive of a HelmRelease's chart. Both raise Unavailable.
+    `chart(release, source, index)` the folder or archive of a HelmRelease's chart; `dependency(repository, name,
+    version)` the archive of a chart that another one depends on. All raise Unavailable.
     """
 
     def __init__(
         self,
         source: Callable[[Obj], str] | None = None,
         chart: Callable[[Obj, Mapping[ObjectId, Obj]], str] | None = None,
+        dependency: Callable[[str, str, str], str] | None = None,
     ) -> None:
         self.source = source or _no_source
         self.chart = chart or _no_chart
+        self.dependency = dependency or _no_dependency
 
 
 def _no_source(obj: Obj) -> str:
@@ -66,6 +69,10 @@ def _no_source(obj: Obj) -> str:
 
 def _no_chart(release: Obj, index: Mapping[ObjectId, Obj]) -> str:
     raise Unavailable("its chart is not in this repository")
+
+
+def _no_dependency(repository: str, name: str, version: str) -> str:
+    raise Unavailable(f"chart {name} of {repository} is not in this repository")
 
 
 class Options:
@@ -287,14 +294,20 @@ class _Builder:
         names = tuple(str(name) for name in template.get("valuesFiles") or [])
         lenient = bool(template.get("ignoreMissingValuesFiles"))
         reference = template.get("sourceRef") or {}
-        if reference.get("kind") != "GitRepository" or not template.get("chart"):
+        direct = _source_id(unit.spec.get("chartRef") or {}, unit.namespace)
+        if direct[0] == "ExternalArtifact" or direct in self.options.local:
+            return ChartSource(charts.in_artifact(self._source(direct)), names, ignore_missing=lenient)
+        if reference.get("kind") not in ("GitRepository", "Bucket") or not template.get("chart"):
             return ChartSource(self.options.place.chart(unit.obj, index), names, ignore_missing=lenient)
-        folder = self._source(_source_id(reference, template["__namespace__"]))
+        source = _source_id(reference, template["__namespace__"])
+        folder = self._source(source)
         path = os.path.normpath(os.path.join(folder, str(template["chart"])))
         if path != folder and not path.startswith(folder.rstrip("/") + "/"):
             raise PyfluxError(f"chart path {template['chart']!r} is not in the repository")
         if not os.path.exists(path):
             raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(reference, ''))}")
+        options = self.options
+        path = charts.prepared(folder, path, self._rules(folder, source), options.place.dependency, options.scratch)
         return ChartSource(path, names, folder, lenient)
 
 

@@ -33,13 +33,13 @@ class CopyError(PyfluxError):
 
 
 class Tree:
-    """What a source's artifact holds of a folder: plain files and folders that no rule leaves out."""
+    """What a source's artifact holds: plain files and folders that no rule leaves out, of all or of what is `below`."""
 
-    def __init__(self, root: str, rules: Ignore) -> None:
+    def __init__(self, root: str, rules: Ignore, below: str = "") -> None:
         self.root = os.path.realpath(root)
         self.files: set[str] = set()
         self.folders: set[str] = set()
-        for here, folders, files in os.walk(self.root):
+        for here, folders, files in os.walk(os.path.normpath(os.path.join(self.root, below))):
             below = os.path.relpath(here, self.root)
             below = "" if below == "." else f"{below}/"
             folders[:] = [name for name in folders if self._is_kept(f"{below}{name}", rules, is_dir=True)]

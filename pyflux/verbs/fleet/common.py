@@ -81,7 +81,7 @@ def options_for(env: Env, call: Call, checkout: Checkout, scratch: str, progress
         checkout.folder,
         cache_for(env, call),
         path=checkout.entry,
-        place=Place(fetcher.source, fetcher.chart),
+        place=Place(fetcher.source, fetcher.chart, fetcher.dependency),
         remotes=checkout.remotes,
         local=local_sources(call),
         progress=progress,

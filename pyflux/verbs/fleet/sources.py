@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
 from pyflux.render import helm
+from pyflux.render.fleet.charts import in_artifact
 from pyflux.render.fleet.model import Obj, ObjectId, Unavailable, Undefined, id_of, show_id
 
 if TYPE_CHECKING:
@@ -84,11 +85,14 @@ class Fetcher:
             return self._chart_of(self.source(source))
         raise Unavailable(f"charts from {show_id(source_id)} can only be had in the cluster")
 
+    def dependency(self, repository: str, name: str, version: str) -> str:
+        """The archive of a chart that another one depends on. Raises Unavailable."""
+        return self._helm({"spec": {"url": repository}}, name, version)
+
     def _chart_of(self, folder: str) -> str:
         """The chart in an artifact's folder; its version says which artifact, as helm-controller has it."""
         # a chart's layer holds one folder, named as the chart
-        inner = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
-        chart = inner[0] if len(inner) == 1 and not os.path.exists(os.path.join(folder, "Chart.yaml")) else folder
+        chart = in_artifact(folder)
         with self._lock:
             # once, before anyone reads it
             digest = self._digests.pop(folder, "")
