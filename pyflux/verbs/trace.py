@@ -96,6 +96,9 @@ def _labelled(obj: Obj, group: str) -> tuple[str, str] | None:
 
 def _get(client: Client, kind: str, namespace: str, name: str, *, called: str = "") -> Obj:
     try:
+        if not namespace:
+            # a label that lacks its counterpart
+            raise NotFound("an empty namespace may not be set when a resource name is provided")
         return client.get(kinds.kind(kind).resource, name, namespace)
     except NotFound as error:
         raise PyfluxError(f"failed to find {called or kind}: {error.message}") from None

@@ -297,6 +297,14 @@ def test_trace_says_what_it_could_not_trace(api: Any, run: Any, make: Any) -> No
     assert "failed to find kustomization: " in found.err
 
 
+def test_trace_of_a_label_without_its_counterpart(api: Any, run: Any) -> None:
+    api.add(built_in("v1", "ConfigMap", "half", meta={"labels": {"helm.toolkit.fluxcd.io/name": "web"}}))
+    assert run("trace", "cm/half").err == (
+        "failed to trace ConfigMap/half in namespace flux-system: failed to find HelmRelease: "
+        "an empty namespace may not be set when a resource name is provided"
+    )
+
+
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
