@@ -92,7 +92,8 @@ def test_a_wrong_key_is_told_without_it() -> None:
     with pytest.raises(BuildError) as caught:
         run(client, secret(data={"a": "ENC:Yg=="}, sops={"mac": "x"}))
     assert caught.value.message == (
-        "failed to decrypt and format '/s' Secret data: failed to load encrypted JSON data: no key could decrypt the data"
+        "failed to decrypt and format '/s' Secret data: "
+        "failed to load encrypted JSON data: no key could decrypt the data"
     )
     assert "AGE-SECRET" not in str(caught.value)
 
