@@ -57,13 +57,26 @@ def _decode_failure(kind: Kind, error: DecodeError) -> ApiError:
     return bad_request(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}')
 
 
+def _unconvertible(kind: Kind, where: str, error: DecodeError) -> ApiError:
+    gvk = f"{kind.group}/{kind.version}, Kind={kind.kind}"
+    text = f"failed to convert new object ({where}; {gvk}) to proper version: unable to convert unstructured object to"
+    return ApiError(500, f"{text} {gvk}: {error}", reason="")
+
+
 def decode_object(
-    kind: Kind, obj: Obj, options: Options, patch: Any = None, apply: bool = False, quiet: bool = False
+    kind: Kind,
+    obj: Obj,
+    options: Options,
+    patch: Any = None,
+    apply: bool = False,
+    quiet: bool = False,
+    where: str = "",
 ) -> Obj:
     """The object as the server keeps it.
 
     `patch`: it is the outcome of a patch, shown in errors when it is a text. `apply`: it is an apply configuration,
     which gets no defaults and keeps its form. `quiet`: unknown fields were reported before.
+    `where`: it was applied; `namespace/name` as its configuration has them.
     """
     if patch is not None:
         _check_patched(kind, obj)
@@ -72,7 +85,7 @@ def decode_object(
         decoded: tuple[Obj, list[str]] = kind.custom.decode(obj, apply=apply)
         made, unknown = decoded
     else:
-        made, unknown = _builtin(kind, obj, apply, patch)
+        made, unknown = _builtin(kind, obj, apply, patch, where)
     if not quiet:
         _strict(kind, [*duplicates, *unknown], options, obj, patch)
     made["apiVersion"], made["kind"] = kind.api_version, kind.kind
@@ -89,7 +102,7 @@ def _check_patched(kind: Kind, obj: Any) -> None:
         raise _bad_patch(_ordered(kind, obj), no_kind(obj))
 
 
-def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any) -> tuple[Obj, list[str]]:
+def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any, where: str) -> tuple[Obj, list[str]]:
     if apply:
         # An apply configuration owns exactly what it says: zero values and all.
         return obj, []
@@ -99,6 +112,8 @@ def _builtin(kind: Kind, obj: Obj, apply: bool, patch: Any) -> tuple[Obj, list[s
     except DecodeError as error:
         if patch is not None:
             raise _bad_patch(patch if isinstance(patch, str) else _ordered(kind, obj), str(error)) from None
+        if where:
+            raise _unconvertible(kind, where, error) from None
         raise _decode_failure(kind, error) from None
     made.setdefault("metadata", {})
     apply_defaults(f"{kind.table}.{kind.kind}", made)

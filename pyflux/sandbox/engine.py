@@ -304,8 +304,8 @@ class Engine:
         managed = merged["metadata"].get("managedFields") or []
         merged["apiVersion"], merged["kind"] = kind.api_version, kind.kind
         if live is None:
-            return self._apply_create(kind, namespace, name, merged, managed, options), True
-        obj = decode_object(kind, merged, options, quiet=True)
+            return self._apply_create(kind, namespace, merged, managed, options, _where(config)), True
+        obj = decode_object(kind, merged, options, quiet=True, where=_where(config))
         if not subresource and "resourceVersion" in (config.get("metadata") or {}):
             obj["metadata"]["resourceVersion"] = config["metadata"]["resourceVersion"]
         elif "resourceVersion" not in (config.get("metadata") or {}):
@@ -313,12 +313,12 @@ class Engine:
         return self._update(kind, live, obj, options, subresource, managed), False
 
     def _apply_create(
-        self, kind: Kind, namespace: str, name: str, merged: Obj, managed: list[Obj], options: Options
+        self, kind: Kind, namespace: str, merged: Obj, managed: list[Obj], options: Options, where: str
     ) -> Obj:
         merged["metadata"].pop("resourceVersion", None)
         if merged["metadata"].get("uid"):
-            raise _uid_gone(kind, name, merged["metadata"])
-        merged = decode_object(kind, merged, options, quiet=True)
+            raise _uid_gone(kind, merged["metadata"].get("name", ""), merged["metadata"])
+        merged = decode_object(kind, merged, options, quiet=True, where=where)
         objectmeta.wipe(merged["metadata"])
         self._match_namespace(kind, namespace, merged["metadata"])
         _set_managed(merged["metadata"], managed)
@@ -350,6 +350,11 @@ def scale_path(kind: Kind) -> tuple[str, ...]:
     """Where a kind keeps the replicas that its scale sets."""
     text = kind.scale["specReplicasPath"] if kind.custom is not None else ".spec.replicas"
     return tuple(p for p in text.split(".") if p)
+
+
+def _where(config: Obj) -> str:
+    meta = config.get("metadata") or {}
+    return f"{meta.get('namespace', '')}/{meta.get('name', '')}"
 
 
 def group_version(text: str | None) -> str:

@@ -134,8 +134,7 @@ class Decoder:
                 return value
             raise _mismatch(value, go, "int32")
         if kind == "quantity":
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
+            # Whatever is no text is read as the text that it is in JSON.
             try:
                 return scalars.quantity(str(value).strip())
             except ValueError as error:

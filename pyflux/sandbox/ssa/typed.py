@@ -40,6 +40,8 @@ def element(schema: Schema, item: Any) -> str:
     """The path element of a list's item."""
     if schema.is_set:
         return "v:" + json.dumps(item, separators=(",", ":"), ensure_ascii=False)
+    if item is None:
+        raise TypedError("associative list with keys may not have a null element")
     if not isinstance(item, dict):
         raise TypedError("associative list with keys may not have non-map elements")
     assert schema.elem is not None

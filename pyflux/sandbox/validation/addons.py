@@ -41,12 +41,6 @@ def _full_name(name: str, path: str) -> list[Cause]:
 
 def _webhook(hook: Obj, path: str) -> list[Cause]:
     out: list[Cause] = []
-    versions = hook.get("admissionReviewVersions") or []
-    if not versions:
-        out.append(required(f"{path}.admissionReviewVersions", "must specify one of v1, v1beta1"))
-    elif not set(versions) & set(_REVIEWS):
-        text = "must include at least one of v1, v1beta1"
-        out.append(invalid_value(f"{path}.admissionReviewVersions", versions, text))
     if hook.get("failurePolicy") not in _POLICIES:
         out.append(not_supported(f"{path}.failurePolicy", hook.get("failurePolicy"), _POLICIES))
     if hook.get("matchPolicy") not in ("Equivalent", "Exact"):
@@ -60,7 +54,14 @@ def _webhook(hook: Obj, path: str) -> list[Cause]:
     if seconds is not None and not 1 <= seconds <= 30:
         text = "the timeout value must be between 1 and 30 seconds"
         out.append(invalid_value(f"{path}.timeoutSeconds", seconds, text))
-    return out + _client(hook.get("clientConfig") or {}, f"{path}.clientConfig")
+    out += _client(hook.get("clientConfig") or {}, f"{path}.clientConfig")
+    versions = hook.get("admissionReviewVersions") or []
+    if not versions:
+        out.append(required(f"{path}.admissionReviewVersions", "must specify one of v1, v1beta1"))
+    elif not set(versions) & set(_REVIEWS):
+        text = "must include at least one of v1, v1beta1"
+        out.append(invalid_value(f"{path}.admissionReviewVersions", versions, text))
+    return out
 
 
 def _client(config: Obj, path: str) -> list[Cause]:
@@ -130,6 +131,8 @@ def ingress_class_update(obj: Obj, old: Obj) -> list[Cause]:
 def runtime_class(obj: Obj) -> list[Cause]:
     """Errors of a RuntimeClass."""
     handler = obj.get("handler", "")
+    if not handler:
+        return [required("handler")]
     return [invalid_value("handler", handler, e) for e in label_errors(handler)]
 
 

@@ -52,7 +52,7 @@ def config_map(obj: Obj) -> list[Cause]:
     out = _keys(data, "data") + _keys(binary, "binaryData")
     both = sorted(set(data) & set(binary))
     out += [invalid_value(f"data[{k}]", k, "duplicate of key present in binaryData") for k in both]
-    size = sum(len(v.encode()) for v in data.values()) + sum(len(base64.b64decode(v)) for v in binary.values())
+    size = sum(len(v.encode()) for v in data.values()) + sum(len(base64.b64decode(v or "")) for v in binary.values())
     if size > LIMIT:
         out.append(too_long("", f"may not be more than {LIMIT} bytes"))
     return out
@@ -79,7 +79,7 @@ def secret(obj: Obj) -> list[Cause]:
     """Errors of a Secret."""
     data = obj.get("data") or {}
     out = _keys(data, "data")
-    if sum(len(base64.b64decode(v)) for v in data.values()) > LIMIT:
+    if sum(len(base64.b64decode(v or "")) for v in data.values()) > LIMIT:
         out.append(too_long("data", f"may not be more than {LIMIT} bytes"))
     kind = obj.get("type", "")
     for key in _TYPED.get(kind, []):
@@ -87,9 +87,9 @@ def secret(obj: Obj) -> list[Cause]:
             out.append(required(f"data[{key}]"))
         elif key in (".dockerconfigjson", ".dockercfg"):
             try:
-                json.loads(base64.b64decode(data[key]))
+                json.loads(base64.b64decode(data[key] or ""))
             except ValueError as error:
-                text = go_json_error(base64.b64decode(data[key]).decode(errors="replace"), error)
+                text = go_json_error(base64.b64decode(data[key] or "").decode(errors="replace"), error)
                 out.append(invalid_value(f"data[{key}]", "<secret contents redacted>", text))
     if kind == "kubernetes.io/basic-auth" and "username" not in data and "password" not in data:
         out += [required("data[username]"), required("data[password]")]
@@ -116,7 +116,7 @@ def secret_warnings(obj: Obj) -> list[str]:
     for key, name in (("tls.crt", "certificate"), ("tls.key", "key")):
         if key not in data:
             return []
-        if b"-----BEGIN " not in base64.b64decode(data[key]):
+        if b"-----BEGIN " not in base64.b64decode(data[key] or ""):
             return [f"tls: failed to find any PEM data in {name} input"]
     return []
 

@@ -40,9 +40,9 @@ def ingress(obj: Obj, old: Obj | None = None) -> list[Cause]:
     if old is None and name is not None and _OLD_CLASS in notes and notes[_OLD_CLASS] != name:
         text = "must match `ingressClassName` when both are specified"
         out.append(invalid_value(f"annotations.{_OLD_CLASS}", notes[_OLD_CLASS], text))
-    if not spec.get("rules") and not spec.get("defaultBackend"):
+    if not spec.get("rules") and spec.get("defaultBackend") is None:
         out.append(invalid_value("spec", None, "either `defaultBackend` or `rules` must be specified"))
-    if spec.get("defaultBackend"):
+    if spec.get("defaultBackend") is not None:
         out += _backend(spec["defaultBackend"], "spec.defaultBackend")
     for i, rule in enumerate(spec.get("rules") or []):
         out += _rule(rule, f"spec.rules[{i}]")
@@ -170,7 +170,8 @@ def _policy_port(port: Obj, where: str) -> list[Cause]:
     end = port.get("endPort")
     if number is None:
         if end is not None:
-            out.append(required(f"{where}.port", "must be specified when `endPort` is specified"))
+            text = "may not be specified when `port` is not specified"
+            out.append(invalid_value(f"{where}.endPort", end, text))
         return out
     if isinstance(number, str):
         out += [invalid_value(f"{where}.port", number, e) for e in port_name_errors(number)]
