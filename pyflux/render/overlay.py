@@ -28,6 +28,11 @@ _FIELDS = frozenset(
         *("generatorOptions", "configurations", "generators", "transformers", "validators", "buildMetadata"),
     )
 )
+_LISTS = (
+    *("images", "labels", "patches", "patchesJson6902", "replacements", "replicas", "vars"),
+    *("configMapGenerator", "secretGenerator"),
+)
+_MAPS = ("commonLabels", "commonAnnotations", "generatorOptions", "metadata", "openapi", "sortOptions")
 _REMOTE = ("git::", "gh:", "ssh://", "https://", "http://", "git@", "github.com:", "github.com/")
 _URL_SCHEMES = ("http://", "https://", "ssh://", "git://", "file://")
 
@@ -87,6 +92,13 @@ def _read(path: str) -> dict[str, Any]:
         value = content.get(field)
         if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise BuildError(f"{os.path.basename(path)}: {field} must be a list of strings")
+    for field in _LISTS:
+        value = content.get(field)
+        if value is not None and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+            raise BuildError(f"{os.path.basename(path)}: {field} must be a list of mappings")
+    for field in _MAPS:
+        if not isinstance(content.get(field) or {}, dict):
+            raise BuildError(f"{os.path.basename(path)}: {field} must be a mapping")
     return content
 
 

@@ -68,6 +68,9 @@ def _wrong(schema: Any, value: object, path: str) -> str:
         fields, rest = schema.get("properties", {}), schema.get("additionalProperties")
         inner = ((fields.get(key, rest), item, f"{path}.{key}") for key, item in value.items())
     elif isinstance(value, list):
+        if None in value and schema.get("items", {}).get("type") in _TYPES:
+            path = f"{path}[{value.index(None)}]"
+            return f'{path}: Invalid value: "null": {path} in body must be of type {schema["items"]["type"]}: "null"'
         inner = ((schema.get("items"), item, f"{path}[{index}]") for index, item in enumerate(value))
     else:
         return ""

@@ -27,6 +27,8 @@ def compose(spec: Obj, namespace: str, lookup: Lookup) -> Obj:
     `lookup(kind, namespace, name)` gives a ConfigMap or Secret, or None. Raises ValuesError.
     """
     inline: Obj = spec.get("values") or {}
+    if not isinstance(inline, dict):
+        raise ValuesError("spec.values is not a mapping")
     result: Obj = {}
     for reference in spec.get("valuesFrom") or []:
         text = _data(reference, namespace, lookup)

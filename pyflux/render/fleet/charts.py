@@ -110,14 +110,17 @@ def _missing(tree: Tree, below: str) -> list[Obj]:
         listed = _read(tree, os.path.join(inside, _REQUIREMENTS).removeprefix("./")).get("dependencies")
     wanted = [entry for entry in listed or [] if isinstance(entry, dict)] if isinstance(listed, list) else []
     there = os.path.join(inside, "charts").removeprefix("./")
-    names = {_read(tree, path).get("name") for path in tree.files if os.path.dirname(os.path.dirname(path)) == there}
+    names = {
+        str(_read(tree, path).get("name")) for path in tree.files if os.path.dirname(os.path.dirname(path)) == there
+    }
     archives = [
         os.path.basename(path) for path in tree.files if os.path.dirname(path) == there and path.endswith(".tgz")
     ]
     return [
         entry
         for entry in wanted
-        if entry.get("name") not in names and not any(name.startswith(f"{entry.get('name')}-") for name in archives)
+        if str(entry.get("name")) not in names
+        and not any(name.startswith(f"{entry.get('name')}-") for name in archives)
     ]
 
 

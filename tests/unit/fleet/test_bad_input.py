@@ -49,6 +49,9 @@ def build(repository: Repository, name: str = "bad", path: str = "") -> Unit:
         ("kustomization.yaml", f"{BOMB}resources: []\n", "bad/kustomization.yaml: yaml: document contains excessive"),
         ("kustomization.yaml", f"resources: {'[' * 5000}\n", "bad/kustomization.yaml: yaml: exceeded max depth"),
         ("kustomization.yaml", "- a\n- b\n", "kustomization.yaml must hold a mapping, it holds a list"),
+        ("kustomization.yaml", "images: 5\n", "kustomization.yaml: images must be a list of mappings"),
+        ("kustomization.yaml", "patches: [text]\n", "kustomization.yaml: patches must be a list of mappings"),
+        ("kustomization.yaml", "commonLabels: [a]\n", "kustomization.yaml: commonLabels must be a mapping"),
         ("kustomization.yaml", "resources: [nope.yaml]\n", "nope.yaml: no such file or directory"),
         ("kustomization.yaml", "resources: [.]\n", "cycle detected"),
         ("kustomization.yaml", "resources: ['https://example.com/x//y?ref=v1']\n", "remote base"),
@@ -165,6 +168,7 @@ def test_an_empty_file(content: str, repository: Repository) -> None:
         ("{patches: [text]}", "spec.patches[0] in body must be of type object"),
         ("{postBuild: {substitute: {a: [b]}}}", "spec.postBuild.substitute.a in body must be of type string"),
         ("{prune: 'yes'}", "spec.prune in body must be of type boolean"),
+        ("{dependsOn: [null]}", 'spec.dependsOn[0] in body must be of type object: "null"'),
         ("{dependsOn: text}", "spec.dependsOn in body must be of type array"),
     ],
 )
@@ -182,10 +186,15 @@ def test_a_kustomization_of_another_shape(spec: str, message: str, repository: R
         ("{chart: text}", "spec.chart in body must be of type object"),
         ("{chart: {spec: {chart: x, sourceRef: [a]}}}", "spec.chart.spec.sourceRef in body must be of type object"),
         ("{valuesFrom: {a: b}}", "spec.valuesFrom in body must be of type array"),
+        ("{values: text}", "spec.values is not a mapping"),
         ("{install: 7}", "spec.install in body must be of type object"),
     ],
 )
 def test_a_release_of_another_shape(spec: str, message: str, repository: Repository) -> None:
+    if "values" in spec:
+        repository.put("chart/Chart.yaml", "apiVersion: v2\nname: x\nversion: 0.1.0\n")
+        source = "{kind: GitRepository, name: flux-system}"
+        spec = f"{spec.removesuffix('}')}, chart: {{spec: {{chart: ./chart, sourceRef: {source}}}}}}}"
     head = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n"
     repository.put("bad/hr.yaml", f"{head}metadata: {{name: r, namespace: flux-system}}\nspec: {spec}\n")
     build(repository)
