@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FLUX ?=
+FLUX_LOCAL ?=
+# Most tests wait for a server; those that share one stay together (tests/conftest.py).
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format real test-real bench docs lock clean
@@ -26,7 +30,7 @@ demo: $(STAMP) ## the whole GitOps day on an embedded cluster; leaves ./demo to 
 	@$(BIN)/pyflux sandbox demo --dir demo
 
 test: $(STAMP) ## unit, command-line and sandbox tests
-	$(BIN)/pytest -q tests -m "not real"
+	$(BIN)/pytest -q tests -m "not real" $(SIDE_BY_SIDE)
 
 check: $(STAMP) ## format, lint, types, layers, fresh docs
 	$(BIN)/ruff format --check .
@@ -46,7 +50,7 @@ real: ## build the real servers (needs Go 1.26)
 	$(MAKE) -C tests/real all
 
 test-real: $(STAMP) ## end-to-end tests on the real servers
-	$(BIN)/pytest -q tests -m real
+	$(BIN)/pytest -q tests -m real $(SIDE_BY_SIDE)
 
 bench: $(STAMP) ## measure; FLUX=/path/to/flux and FLUX_LOCAL=… put those beside
 	$(BIN)/python bench/run.py $(if $(FLUX),--flux $(FLUX))
