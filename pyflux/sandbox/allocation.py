@@ -93,8 +93,8 @@ def allocate_service(engine: Engine, obj: Obj, old: Obj | None) -> None:
     spec.setdefault("ipFamilies", [family])
     headless_without_selector = wanted == "None" and not spec.get("selector")
     spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless_without_selector else "SingleStack")
-    if headless_without_selector and spec["ipFamilies"] == ["IPv4"]:
-        spec["ipFamilies"] = ["IPv4", "IPv6"]
+    if headless_without_selector and spec["ipFamilyPolicy"] != "SingleStack" and len(spec["ipFamilies"]) == 1:
+        spec["ipFamilies"] = ["IPv4", "IPv6"] if spec["ipFamilies"] == ["IPv4"] else ["IPv6", "IPv4"]
     if kind in ("NodePort", "LoadBalancer"):
         _node_ports(obj, old, ports)
     if kind == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyflux.sandbox.objectmeta import get, label_errors
 from pyflux.sandbox.registry import Kind
+from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import Obj
 
 _SPECS = {
@@ -51,7 +52,22 @@ def pod_warnings(kind: Kind, obj: Obj) -> list[str]:
     for i, secret in enumerate(spec.get("imagePullSecrets") or []):
         if not secret.get("name"):
             out.append(f'{where}.imagePullSecrets[{i}].name: invalid empty name ""')
+    for group in ("initContainers", "containers"):
+        for i, container in enumerate(spec.get(group) or []):
+            out += _fractions(container.get("resources") or {}, f"{where}.{group}[{i}].resources")
     return [*_ports(spec, where), *out]
+
+
+def _fractions(resources: Obj, where: str) -> list[str]:
+    """Amounts of bytes that are no whole numbers."""
+    out = []
+    for name in ("memory", "ephemeral-storage"):
+        for key in ("limits", "requests"):
+            value = (resources.get(key) or {}).get(name)
+            if value is not None and quantity_value(value) % 1:
+                text = f'fractional byte value "{value}" is invalid, must be an integer'
+                out.append(f"{where}.{key}[{name}]: {text}")
+    return out
 
 
 def name_warnings(kind: Kind, name: str) -> list[str]:

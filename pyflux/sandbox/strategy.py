@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 NAMESPACES = "/namespaces"
+_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 _CHANGES_FIRST = ("apps/daemonsets", "/services")
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
 
@@ -122,6 +123,10 @@ def _prepare_priority(obj: Obj) -> None:
 def _prepare_claim(obj: Obj) -> None:
     obj["status"] = {"phase": "Pending"}
     spec = obj["spec"]
+    # Other sources than claims and snapshots are told by dataSourceRef only.
+    source = spec.get("dataSource")
+    if source is not None and (source.get("apiGroup") or "", source.get("kind")) not in _SOURCES:
+        del spec["dataSource"]
     for one, other in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
         if one in spec and not spec[one].get("namespace"):
             spec.setdefault(other, dict(spec[one]))

@@ -29,6 +29,7 @@ _ROWS = {
     "autoscaling.v2.HorizontalPodAutoscaler": workloads.autoscaler,
     "autoscaling.v1.HorizontalPodAutoscaler": workloads.autoscaler_v1,
     "networking.v1.NetworkPolicy": core.network_policy,
+    "networking.v1.Ingress": core.ingress,
     "networking.v1.IngressClass": core.ingress_class,
     "rbac.v1.RoleBinding": core.role_binding,
     "rbac.v1.ClusterRoleBinding": core.role_binding,

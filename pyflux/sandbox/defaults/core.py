@@ -119,6 +119,15 @@ def network_policy(obj: Obj) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
+def ingress(obj: Obj) -> None:
+    """A resource as backend always tells its group."""
+    spec = obj.get("spec") or {}
+    paths = [p for r in spec.get("rules") or [] for p in (r.get("http") or {}).get("paths") or []]
+    for backend in (spec.get("defaultBackend"), *(p.get("backend") for p in paths)):
+        if backend and backend.get("resource") is not None:
+            backend["resource"].setdefault("apiGroup", None)
+
+
 def ingress_class(obj: Obj) -> None:
     """Default scope of an IngressClass's parameters."""
     parameters = (obj.get("spec") or {}).get("parameters")

@@ -10,11 +10,17 @@ _VOLUME_SOURCES_WITH_MODE = {"secret": 420, "configMap": 420, "downwardAPI": 420
 _RBD = {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"}
 _SCALE_IO = {"storageMode": "ThinProvisioned", "fsType": "xfs"}
 _AZURE_DISK = {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False}
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"^(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]{{0,127}})?(?:@[A-Za-z0-9+._-]+:[0-9a-fA-F]{{32,}})?\Z"
+)
 _TAG = re.compile(r":([^/:@]+)(@.*)?$")
 
 
 def pull_policy(image: str) -> str:
-    """Always for `latest` and untagged images."""
+    """Always for `latest` and untagged images; what is no image's name has no tag."""
+    if not _IMAGE.match(image):
+        return "IfNotPresent"
     if "@" in image and not _TAG.search(image.split("@")[0]):
         return "IfNotPresent"
     found = _TAG.search(image)

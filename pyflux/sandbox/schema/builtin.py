@@ -162,7 +162,9 @@ def zero(schema: Schema) -> Any:
     if schema.kind == "struct":
         return {f.name: zero(f.schema) for f in schema.fields.values() if f.always and not f.pointer}
     if schema.kind == "scalar":
-        return {"int32": 0, "int64": 0, "double": 0, "bool": False, "string": ""}.get(schema.scalar)
+        return {"int32": 0, "int64": 0, "double": 0, "bool": False, "string": "", "quantity": "0", "bytes": ""}.get(
+            schema.scalar
+        )
     return None
 
 

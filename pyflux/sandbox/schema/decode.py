@@ -16,6 +16,7 @@ from pyflux.sandbox.schema.builtin import zero
 from pyflux.sandbox.schema.model import Field, Schema
 
 _MICRO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)\Z")
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 _GO = {"int32": "int32", "int64": "int64", "double": "float64", "bool": "bool", "string": "string"}
 
 
@@ -103,6 +104,8 @@ class Decoder:
         assert elem is not None
         if not isinstance(value, dict):
             raise _mismatch(value, go, f"map[string]{_go_type(elem)}")
+        if elem.scalar == "quantity":
+            return {k: _resource(zero(elem) if v is None else v) for k, v in value.items()}
         return {k: zero(elem) if v is None else self._value(elem, v, f"{path}.{k}", go) for k, v in value.items()}
 
     def _scalar(self, kind: str, value: Any, go: Go) -> Any:
@@ -111,6 +114,9 @@ class Decoder:
                 return value
         elif kind in ("int32", "int64"):
             if isinstance(value, int) and not isinstance(value, bool):
+                if not _RANGES[kind][0] <= value <= _RANGES[kind][1]:
+                    where = f"Go struct field {go[0]}.{go[1]}"
+                    raise DecodeError(f"json: cannot unmarshal number {value} into {where} of type {kind}")
                 return value
             if isinstance(value, float) and value.is_integer():
                 return int(value)
@@ -154,6 +160,8 @@ class Decoder:
         return self._bytes(value, go)
 
     def _bytes(self, value: Any, go: Go) -> str:
+        if isinstance(value, list) and all(type(i or 0) is int and 0 <= (i or 0) < 256 for i in value):
+            return base64.b64encode(bytes(i or 0 for i in value)).decode()
         if not isinstance(value, str):
             raise _mismatch(value, go, "[]uint8")
         clean = value.replace("\n", "").replace("\r", "")
@@ -162,6 +170,13 @@ class Decoder:
         except (binascii.Error, ValueError):
             at = next((i for i, c in enumerate(clean) if not (c.isalnum() or c in "+/=")), len(clean) // 4 * 4)
             raise DecodeError(f"illegal base64 data at input byte {at}") from None
+
+
+def _resource(value: Any) -> str:
+    try:
+        return scalars.resource_quantity(str(value).strip())
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
 
 
 Go = tuple[str, str]

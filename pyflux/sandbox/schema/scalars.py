@@ -10,6 +10,7 @@ from functools import lru_cache
 _QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]|)\Z")
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_MILLI = Decimal(1).scaleb(-3)
 _BY_POWER = {power: suffix for suffix, power in _DECIMAL.items()}
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 
@@ -59,6 +60,16 @@ def quantity(text: str) -> str:
     if form == "exponent":
         return head + (f"e{power}" if power else "")
     return head + _BY_POWER[power]
+
+
+@lru_cache(maxsize=4096)
+def resource_quantity(text: str) -> str:
+    """The canonical form of a quantity in a list of resources, where nothing is finer than a thousandth."""
+    made = quantity(text)
+    value, _ = _parse(made)
+    if value == value.quantize(_MILLI):
+        return made
+    return quantity(f"{value.quantize(_MILLI, rounding=ROUND_UP):f}")
 
 
 def _binary(value: Decimal) -> str:

@@ -37,6 +37,7 @@ _ROWS = {
     "/resourcequotas": quotas.quota,
     "/limitranges": quotas.limit_range,
     "/pods": pods.pod,
+    "apps/controllerrevisions": workloads.revision,
     "apps/deployments": workloads.deployment,
     "apps/replicasets": workloads.replica_set,
     "apps/statefulsets": workloads.stateful_set,

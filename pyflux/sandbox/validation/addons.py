@@ -11,6 +11,7 @@ _IMMUTABLE = "field is immutable"
 _POLICIES = ["Fail", "Ignore"]
 _ACTIONS = ["Audit", "Deny", "Warn"]
 _EFFECTS = ["None", "NoneOnDryRun"]
+_OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
 _REVIEWS = ("v1", "v1beta1")
 _PRIORITY = 20000
 
@@ -61,6 +62,30 @@ def _webhook(hook: Obj, path: str) -> list[Cause]:
     elif not set(versions) & set(_REVIEWS):
         text = "must include at least one of v1, v1beta1"
         out.append(invalid_value(f"{path}.admissionReviewVersions", versions, text))
+    for i, rule in enumerate(hook.get("rules") or []):
+        out += _rule(rule, f"{path}.rules[{i}]")
+    return out
+
+
+def _rule(rule: Obj, path: str) -> list[Cause]:
+    out: list[Cause] = []
+    for key, words in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
+        values = rule.get(key) or []
+        if not values:
+            out.append(required(f"{path}.{key}"))
+        elif len(values) > 1 and "*" in values:
+            out.append(invalid_value(f"{path}.{key}", values, f"if '*' is present, must not specify other {words}"))
+    if not rule.get("resources"):
+        out.append(required(f"{path}.resources"))
+    operations = rule.get("operations") or []
+    if not operations:
+        out.append(required(f"{path}.operations"))
+    elif len(operations) > 1 and "*" in operations:
+        text = "if '*' is present, must not specify other operations"
+        out.append(invalid_value(f"{path}.operations", operations, text))
+    for i, operation in enumerate(operations):
+        if operation not in _OPERATIONS:
+            out.append(not_supported(f"{path}.operations[{i}]", operation, _OPERATIONS))
     return out
 
 
@@ -115,7 +140,7 @@ def ingress_class(obj: Obj) -> list[Cause]:
     controller = (obj.get("spec") or {}).get("controller", "")
     domain, slash, rest = controller.partition("/")
     if not controller:
-        return []
+        return [required("spec.controller")]
     if not slash or not rest or subdomain_errors(domain):
         text = 'must be a domain-prefixed path (such as "acme.io/foo")'
         return [invalid_value("spec.controller", controller, text)]

@@ -8,8 +8,7 @@ from pyflux.sandbox.validation import scheduling
 from pyflux.sandbox.validation.containers import container, user_errors
 
 _DNS = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
-# What a volume's source cannot be without.
-_NEEDED = {
+NEEDED = {
     "configMap": ("name",),
     "secret": ("secretName",),
     "hostPath": ("path",),
@@ -17,6 +16,7 @@ _NEEDED = {
     "nfs": ("server", "path"),
     "csi": ("driver",),
 }
+"""What a volume's source cannot be without."""
 
 
 def pod(obj: Obj) -> list[Cause]:
@@ -96,7 +96,7 @@ def _volumes(volumes: list[Obj], path: str, out: list[Cause]) -> set[str]:
         for second in sources[1:2]:
             out.append(forbidden_field(f"{path}[{i}].{second}", "may not specify more than 1 volume type"))
         for source in sources[:1]:
-            for key in _NEEDED.get(source, ()):
+            for key in NEEDED.get(source, ()):
                 if not volume[source].get(key):
                     out.append(required(f"{path}[{i}].{source}.{key}"))
         if not name:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyflux.sandbox.objectmeta import qualified_name_errors
 from pyflux.sandbox.schema.scalars import quantity_value
-from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, required
+from pyflux.sandbox.status import Cause, Obj, duplicate, forbidden_field, invalid_value, required
 
 _COMPUTE = frozenset(("cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"))
 _COUNTED = frozenset((
@@ -60,7 +60,7 @@ def _scopes(scopes: list[str], hard: Obj) -> list[Cause]:
         if allowed is None:
             out.append(invalid_value("spec.scopes", scopes, "unsupported scope"))
             continue
-        if not allowed.issuperset(hard):
+        if not allowed.issuperset(name for name in hard if name in _QUOTA):
             out.append(invalid_value("spec.scopes", scopes, "unsupported scope applied to resource"))
     out += [invalid_value("spec.scopes", scopes, "conflicting scopes") for pair in _CONFLICTS if pair <= set(scopes)]
     return out
@@ -69,8 +69,14 @@ def _scopes(scopes: list[str], hard: Obj) -> list[Cause]:
 def limit_range(obj: Obj) -> list[Cause]:
     """Errors of a LimitRange."""
     out: list[Cause] = []
+    kinds: set[str] = set()
     for i, item in enumerate((obj.get("spec") or {}).get("limits") or []):
         path = f"spec.limits[{i}]"
+        kind = item.get("type", "")
+        out += [invalid_value(f"{path}.type", kind, e) for e in qualified_name_errors(kind)]
+        if kind in kinds:
+            out.append(duplicate(f"{path}.type", kind))
+        kinds.add(kind)
         if item.get("type") == "Pod":
             for key in ("default", "defaultRequest"):
                 if item.get(key):

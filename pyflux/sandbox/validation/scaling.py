@@ -135,6 +135,8 @@ def _rules(rules: Obj, path: str) -> list[Cause]:
     select = rules.get("selectPolicy")
     if select is not None and select not in _SELECTS:
         out.append(not_supported(f"{path}.selectPolicy", select, sorted(_SELECTS)))
+    if not rules.get("policies"):
+        out.append(required(f"{path}.policies", "must specify at least one Policy"))
     for i, policy in enumerate(rules.get("policies") or []):
         out += _policy(policy, f"{path}.policies[{i}]")
     return out

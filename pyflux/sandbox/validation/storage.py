@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pyflux.sandbox.objectmeta import subdomain_errors
+from pyflux.sandbox.objectmeta import qualified_name_errors, subdomain_errors
 from pyflux.sandbox.schema.scalars import quantity_value
 from pyflux.sandbox.status import Cause, Obj, forbidden_field, invalid_value, not_supported, required
+from pyflux.sandbox.validation.pods import NEEDED
 from pyflux.sandbox.validation.selecting import selector
 
 _MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
@@ -81,6 +82,8 @@ def volume(obj: Obj) -> list[Cause]:
     sources = sorted(k for k in spec if k not in _VOLUME_FIELDS)
     if not sources:
         out.append(required("spec", "must specify a volume type"))
+    for source in sources[:1]:
+        out += [required(f"spec.{source}.{k}") for k in NEEDED.get(source, ()) if not spec[source].get(k)]
     for source in sources[1:]:
         out.append(forbidden_field(f"spec.{source}", "may not specify more than 1 volume type"))
     mode = spec.get("volumeMode")
@@ -103,10 +106,13 @@ def volume_update(obj: Obj, old: Obj) -> list[Cause]:
 def storage_class(obj: Obj) -> list[Cause]:
     """Errors of a StorageClass."""
     out: list[Cause] = []
-    if not obj.get("provisioner"):
+    provisioner = obj.get("provisioner", "")
+    if not provisioner:
         out.append(required("provisioner"))
+    else:
+        out += [invalid_value("provisioner", provisioner, e) for e in qualified_name_errors(provisioner.lower())]
     policies = ["Delete", "Retain"]
-    if obj.get("reclaimPolicy") not in policies:
+    if obj.get("reclaimPolicy") not in (*policies, ""):
         out.append(not_supported("reclaimPolicy", obj.get("reclaimPolicy"), policies))
     modes = ["Immediate", "WaitForFirstConsumer"]
     if obj.get("volumeBindingMode") not in modes:

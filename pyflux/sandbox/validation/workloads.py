@@ -155,6 +155,14 @@ def daemon_set(obj: Obj) -> list[Cause]:
     return out + count(spec, "revisionHistoryLimit", "spec")
 
 
+def revision(obj: Obj) -> list[Cause]:
+    """Errors of a ControllerRevision."""
+    data = obj.get("data")
+    if data is None:
+        return [required("data", "data is mandatory")]
+    return [] if isinstance(data, dict) else [required("data", "data must be a valid JSON object")]
+
+
 def selector_update(obj: Obj, old: Obj) -> list[Cause]:
     """A workload's selector never changes."""
     new, before = obj["spec"].get("selector"), old["spec"].get("selector")
