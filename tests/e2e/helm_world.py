@@ -10,6 +10,17 @@ from tests.e2e.world import SOURCE, World
 
 Obj = dict[str, Any]
 
+_BUSY = "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline"
+
+
+def waited_for(message: str, listed: str) -> bool:
+    """Whether a failed wait names `listed`.
+
+    The official controller, when it is busy, may run out of time before it can look, and then names nothing.
+    """
+    return listed in message or message.endswith(_BUSY)
+
+
 CONFIG_MAP = """apiVersion: v1
 kind: ConfigMap
 metadata:

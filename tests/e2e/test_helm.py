@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.helm_world import FILES, HelmWorld, chart_file, newest, said
+from tests.e2e.helm_world import FILES, HelmWorld, chart_file, newest, said, waited_for
 from tests.e2e.pairs import condition, ready, wait_until
 from tests.e2e.world import SOURCE, World
 
@@ -118,7 +118,7 @@ def test_failed_upgrade_is_rolled_back(helm: HelmWorld) -> None:
     status, reason, message = said(obj, "Released")
     assert (status, reason) == ("False", "UpgradeFailed")
     assert message.startswith(f"Helm upgrade failed for release {name} with chart {chart}: ")
-    assert f": [Deployment/{helm.namespace}/app status: '" in message
+    assert waited_for(message, f": [Deployment/{helm.namespace}/app status: '")
     history = obj["status"]["history"]
     assert [(one["version"], one["status"], one["action"]) for one in history] == [
         (3, "deployed", "rollback"),
@@ -128,7 +128,7 @@ def test_failed_upgrade_is_rolled_back(helm: HelmWorld) -> None:
     assert obj["status"]["upgradeFailures"] == 1
     assert (helm.data("app") or {})["color"] == "blue"
     # as soon as the values are good again, it is upgraded
-    helm.release("app", values={"deploy": True, "color": "good"}, upgrade=upgrade)
+    helm.release("app", values={"deploy": True, "color": "good"}, upgrade={**upgrade, "timeout": "1m"})
     obj = helm.ready("app", 4)
     assert (helm.data("app") or {})["color"] == "good"
     assert "Remediated" not in {one["type"] for one in obj["status"]["conditions"]}
@@ -151,12 +151,11 @@ def test_failed_install_is_uninstalled_and_retried(helm: HelmWorld) -> None:
     )
     message = said(obj, "Released")[2]
     subject = f"Deployment/{helm.namespace}/app"
-    assert message.endswith(
-        (
-            f"timeout waiting for: [{subject} status: 'InProgress']",
-            f"failed early due to stalled resources: [{subject} status: 'Failed']",
-        )
+    causes = (
+        f"timeout waiting for: [{subject} status: 'InProgress']",
+        f"failed early due to stalled resources: [{subject} status: 'Failed']",
     )
+    assert any(waited_for(message, cause) for cause in causes), message
     helm.release("app", values={"deploy": True}, install={"remediation": install["remediation"]})
     helm.ready("app", 1)
 
@@ -496,9 +495,7 @@ def test_jobs_and_own_health_checks_are_waited_for(helm: HelmWorld) -> None:
     install = {"timeout": "3s"}
     helm.release("other", healthCheckExprs=[check], install={"timeout": "3s", "disableWaitForJobs": True})
     obj = helm.until("other", "stalled", lambda obj: condition(obj, "Stalled"))
-    # what else is not ready is listed with it, in any order
-    listed = said(obj, "Released")[2].partition("timeout waiting for: [")[2]
-    assert f"ConfigMap/{helm.namespace}/other status: 'InProgress'" in listed
+    assert waited_for(said(obj, "Released")[2], f"ConfigMap/{helm.namespace}/other status: 'InProgress'")
     assert newest(obj)["status"] == "failed"
     helm.release("other", healthCheckExprs=[check], install=install, values={"color": "green"})
     helm.ready("other", 2)

@@ -9,7 +9,7 @@ import pytest
 from pyflux.catalog.kinds import kind
 from pyflux.controllers.helm import storage
 from pyflux.errors import NotFound
-from tests.e2e.helm_world import HelmWorld, newest, said
+from tests.e2e.helm_world import HelmWorld, newest, said, waited_for
 from tests.e2e.pairs import condition, wait_until
 from tests.e2e.world import World, config_map
 
@@ -110,7 +110,7 @@ def test_a_rollback_is_waited_for(helm: HelmWorld) -> None:
     status, reason, message = said(obj, "Remediated")
     assert (status, reason) == ("False", "RollbackFailed")
     late = f"timeout waiting for: [ConfigMap/{helm.namespace}/app status: 'InProgress']"
-    assert message.endswith(f"failed: release app failed: {late}")
+    assert waited_for(message, f"failed: release app failed: {late}")
     assert said(obj, "Released")[:2] == ("False", "UpgradeFailed")
     assert [(one.version, one.status) for one in stored(helm)][1:] == [(2, "failed"), (3, "failed")]
     assert (helm.data("app") or {})["color"] == "blue"
