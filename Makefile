@@ -7,7 +7,7 @@ FLUX ?=
 FLUX_LOCAL ?=
 # Most tests wait for a server; those that share one stay together (tests/conftest.py).
 WORKERS ?= 2
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test check format real test-real bench docs lock clean

@@ -1,6 +1,8 @@
 """Fixtures that tests in every folder can ask for."""
 
+import re
 import signal
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """What workers run side by side: a pair of servers with all of its journeys, and other tests by their files."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        pair = callspec.params.get("pair") if callspec is not None else None
-        item.add_marker(pytest.mark.xdist_group(str(pair or item.location[0])))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, rest = nodeid.partition("::")
+            journey = re.search(r"\[(?:.*-)?(embedded-ours|real-ours|real-official)(?:-.*)?\]$", rest)
+            return journey[1] if journey and file.startswith("tests/e2e/") else file
+
+    return Groups(config, log)
