@@ -14,6 +14,8 @@ from pyflux.catalog import api
 from tests.real.cluster import Json, RealCluster
 
 CASES = 300
+NAMESPACE = "flux-objects"
+"""Their own: other tests of the session leave objects behind."""
 TEXTS = (
     "10m",
     "10s",
@@ -91,12 +93,13 @@ def manifest(rng: random.Random) -> Json:
     return {
         "apiVersion": kind.api_version,
         "kind": kind.kind,
-        "metadata": {"name": "a", "namespace": "default"},
+        "metadata": {"name": "a", "namespace": NAMESPACE},
         "spec": spec,
     }
 
 
 def test_same_verdict_and_words(light_cluster: RealCluster) -> None:
+    light_cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     for kind in api.kinds():
         light_cluster.apply(kind.crd())
     deadline = time.monotonic() + 30
@@ -108,7 +111,7 @@ def test_same_verdict_and_words(light_cluster: RealCluster) -> None:
     for _ in range(CASES):
         obj = manifest(rng)
         plural = next(kind.plural for kind in api.kinds() if kind.kind == obj["kind"])
-        path = f"/apis/{obj['apiVersion']}/namespaces/default/{plural}?dryRun=All&fieldValidation=Strict"
+        path = f"/apis/{obj['apiVersion']}/namespaces/{NAMESPACE}/{plural}?dryRun=All&fieldValidation=Strict"
         status, answer = light_cluster.request("POST", path, obj)
         problems = api.validate(obj)
         shown = f"{json.dumps(obj)}\nserver: {answer.get('message')}\npyflux: {[str(p) for p in problems]}"

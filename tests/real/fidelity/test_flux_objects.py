@@ -11,12 +11,11 @@ import pytest
 
 from pyflux.catalog import api
 from tests.real.fidelity.runner import Server, differences, mask
-from tests.real.test_api_validation import manifest
+from tests.real.test_api_validation import NAMESPACE, manifest
 from tests.sandbox.running import Sandbox
 
 CASES = 700
 JSON = {"Content-Type": "application/json", "User-Agent": "fidelity/1.0"}
-NAMESPACE = "flux-objects"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -26,7 +25,6 @@ def servers(light_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with Sandbox(tmp_path_factory.mktemp("flux"), workloads=False) as sandbox:
         both = Server(light_cluster.server, light_cluster.token), Server(sandbox.server, sandbox.token)
         for server in both:
-            # its own: other tests of the session leave objects behind
             code, answer, _ = server.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}}, JSON)
             assert code in (201, 409), answer
             for kind in api.kinds():
@@ -58,7 +56,6 @@ def test_the_same_objects_and_the_same_complaints(servers: tuple[Server, Server]
     bad: list[str] = []
     for _ in range(CASES):
         obj = manifest(rng)
-        obj["metadata"]["namespace"] = NAMESPACE
         plural = next(kind.plural for kind in api.kinds() if kind.kind == obj["kind"])
         path = f"/apis/{obj['apiVersion']}/namespaces/{NAMESPACE}/{plural}?dryRun=All&fieldValidation=Strict"
         answers = [server.request("POST", path, obj, JSON) for server in servers]
