@@ -60,9 +60,21 @@ class _Guard:
         self.seen: set[str] = set()
         self.files: set[str] = set()
         self.total = 0
+        self._folders: dict[str, str] = {}
+
+    def real(self, path: str) -> str:
+        """`os.path.realpath`, which looks at each folder of a large repository once."""
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(path)
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = os.path.realpath(folder)
+        full = os.path.join(known, name)
+        return os.path.realpath(full) if os.path.islink(full) else full
 
     def visit(self, directory: str, content: dict[str, Any]) -> None:
-        self.seen.add(os.path.realpath(directory))
+        self.seen.add(self.real(directory))
         if len(self.seen) > MAX_FOLDERS:
             raise BuildError(f"the build spans more than {MAX_FOLDERS} folders")
         for field in ("resources", "bases", "components"):
@@ -105,7 +117,7 @@ class _Guard:
         self.inside(full)
         if not os.path.isdir(full):
             self.measure(full)
-        elif os.path.realpath(full) not in self.seen:
+        elif self.real(full) not in self.seen:
             name = find(full)
             if name:
                 self.visit(full, self.load(os.path.join(full, name)))
@@ -151,7 +163,7 @@ class _Guard:
             self.file(directory, value.partition("=")[2] or value)
 
     def inside(self, path: str) -> None:
-        real = os.path.realpath(path)
+        real = self.real(path)
         if real != self.root and not real.startswith(self.root.rstrip("/") + "/"):
             raise BuildError(f"path '{os.path.normpath(path)}' is not in or below '{self.root}'")
         if not self.allow_links and real != os.path.normpath(os.path.join(self.root, self.below(path))):
@@ -169,7 +181,7 @@ class _Guard:
             raise BuildError(f"{self.below(path)} is a symbolic link to nothing")
 
     def measure(self, path: str) -> None:
-        real = os.path.realpath(path)
+        real = self.real(path)
         if real in self.files or not os.path.isfile(real):
             return
         size = os.path.getsize(real)

@@ -28,6 +28,11 @@ def default_folder(environ: dict[str, str]) -> str:
     return os.path.join(base, "render")
 
 
+def below(path: str, root: str) -> str:
+    """`os.path.relpath`, fast for what lies in `root`; that is a real path."""
+    return path[len(root) + 1 :] if path.startswith(root + "/") else os.path.relpath(path, root)
+
+
 class Cache:
     """Values by key below a private folder; a key that cannot be read or written is a miss, never an error."""
 
@@ -45,7 +50,7 @@ class Cache:
             digest.update(part.encode() + b"\0")
         base = os.path.realpath(root)
         for path in sorted(files):
-            digest.update(os.path.relpath(path, base).encode() + b"\0" + self._content(path))
+            digest.update(below(path, base).encode() + b"\0" + self._content(path))
         return digest.hexdigest()
 
     def _content(self, path: str) -> bytes:

@@ -8,6 +8,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render import guard, helm, kustomize, manifests, overlay
+from pyflux.render.fleet.cache import below
 from pyflux.render.fleet.model import Unavailable, show_id
 from pyflux.render.ignore import Ignore
 from pyflux.render.sopsfiles import unmarked
@@ -116,7 +117,7 @@ def _refuse_ignored(folder: str, files: frozenset[str], rules: Ignore) -> None:
     """Raises BuildError where the build reads what the source's ignore rules keep out of the artifact."""
     root = os.path.realpath(folder)
     for file in sorted(files):
-        path = os.path.relpath(file, root)
+        path = below(file, root)
         if rules.excludes(path):
             raise overlay.BuildError(f"kustomize build failed: {path} is left out by the source's ignore rules")
 
