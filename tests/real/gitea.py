@@ -10,16 +10,15 @@ import pwd
 import secrets
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.real.processes import (
+    OneServer,
     Server,
     ServerError,
     binary,
     free_port,
     missing,
-    remove_folder,
     temporary_folder,
 )
 
@@ -67,7 +66,7 @@ ISSUE_INDEXER_TYPE = db
 """
 
 
-class Gitea:
+class Gitea(OneServer):
     """A running Gitea at `url` with one administrator: `username`, `password`, `token` (every scope)."""
 
     def __init__(self) -> None:
@@ -160,19 +159,6 @@ class Gitea:
         finally:
             connection.close()
         return answer.status, json.loads(data) if data.strip() else None
-
-    def stop(self) -> None:
-        """Stop it and remove its data."""
-        self._server.stop()
-        remove_folder(self.folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _token_in(output: str) -> str:

@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 HERE = Path(__file__).resolve().parent
 BIN_DIR = HERE / ".bin"
@@ -189,3 +191,23 @@ def listening(port: int) -> bool:
 def remove_folder(folder: Path) -> None:
     """Remove a temporary folder, also the read-only files that Git and the module cache leave."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class OneServer:
+    """A server with a folder of its own, as a context: at the end it is stopped and the folder removed."""
+
+    folder: Path
+    _server: Server
+
+    def stop(self) -> None:
+        """Stop it; nothing is kept."""
+        self._server.stop()
+        remove_folder(self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.real.processes import (
+    OneServer,
     Server,
     ServerError,
     binary,
     free_port,
     listening,
     missing,
-    remove_folder,
     temporary_folder,
 )
 
@@ -32,7 +30,7 @@ http: {{addr: "127.0.0.1:{port}"}}
 _AUTH = "auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}\n"
 
 
-class Registry:
+class Registry(OneServer):
     """A running registry over plain HTTP at `address` (host:port); with `auth` it asks for USERNAME and PASSWORD."""
 
     def __init__(self, *, auth: bool = False) -> None:
@@ -50,16 +48,3 @@ class Registry:
             "registry", [binary("registry"), "serve", config], self.folder / "registry.log", env=environment
         )
         self._server.wait_until(lambda: listening(port), 15)
-
-    def stop(self) -> None:
-        """Stop it and remove what was pushed."""
-        self._server.stop()
-        remove_folder(self.folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from tests.real.processes import (
+    OneServer,
     Server,
     ServerError,
     binary,
     free_port,
     listening,
     missing,
-    remove_folder,
     temporary_folder,
 )
 
 BUCKET = "fleet"
 
 
-class S3:
+class S3(OneServer):
     """A running server over plain HTTP at `address` (host:port) with the bucket BUCKET."""
 
     def __init__(self) -> None:
@@ -43,16 +41,3 @@ class S3:
         url = f"http://{self.address}/{BUCKET}/{quote(key)}"
         with urllib.request.urlopen(urllib.request.Request(url, text.encode(), method="PUT"), timeout=10):
             pass
-
-    def stop(self) -> None:
-        """Stop it; nothing is kept."""
-        self._server.stop()
-        remove_folder(self.folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -8,12 +8,10 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from tests.real.gitrepos import BareRepository
-from tests.real.processes import Server, ServerError, free_port, listening, remove_folder, temporary_folder
+from tests.real.processes import OneServer, Server, ServerError, free_port, listening, temporary_folder
 
 # Repositories are asked for as /NAME.git; git-shell then allows Git's own services and nothing else.
 _COMMAND = """\
@@ -59,7 +57,7 @@ def sshd_program() -> str | None:
     return shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
 
-class SSHGitServer:
+class SSHGitServer(OneServer):
     """A running sshd; `client_key` is the private key file it accepts, `known_hosts` its host key lines."""
 
     def __init__(self, root: Path | None = None) -> None:
@@ -115,19 +113,6 @@ class SSHGitServer:
     def log(self) -> str:
         """What sshd wrote so far."""
         return self._server.tail(200)
-
-    def stop(self) -> None:
-        """Stop it and remove its keys."""
-        self._server.stop()
-        remove_folder(self.folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _generate_key(path: Path, kind: str) -> None:
