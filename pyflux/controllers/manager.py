@@ -16,6 +16,7 @@ from pyflux.controllers.helm.triggers import Triggers as HelmTriggers
 from pyflux.controllers.informer import Informer, key_of
 from pyflux.controllers.kustomize.reconciler import SOURCES, KustomizationController
 from pyflux.controllers.kustomize.triggers import WATCH_LABEL, Triggers
+from pyflux.controllers.source.bucket import BucketController
 from pyflux.controllers.source.charttriggers import watch_sources
 from pyflux.controllers.source.gitrepository import GitRepositoryController
 from pyflux.controllers.source.helmchart import HelmChartController
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 SYNC_TIMEOUT = 30.0
 STOP_GRACE = 20.0
-_SOURCES = (HelmRepositoryController, HelmChartController, OCIRepositoryController)
+_SOURCES = (BucketController, HelmRepositoryController, HelmChartController, OCIRepositoryController)
 _CHARTS = ("HelmChart", "OCIRepository", "ExternalArtifact")
 _CONFIGS = (
     Resource("", "v1", "configmaps", "ConfigMap", True),

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def watch_sources(charts: Informer, queue: WorkQueue, sources: dict[str, Informer]) -> None:
-    """Fills the queue of HelmCharts from changes of Helm and Git repositories."""
-    for kind in ("HelmRepository", "GitRepository"):
+    """Fills the queue of HelmCharts from changes of their sources."""
+    for kind in ("HelmRepository", "GitRepository", "Bucket"):
         _watch(charts, queue, kind, sources[kind])
 
 

@@ -1,0 +1,1 @@
+"""Reading from storages that speak S3."""
