@@ -35,11 +35,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Entry:
-    """One blob, link or submodule of a tree: its path inside, with slashes."""
+    """One blob, link, submodule or folder of a tree: its path inside, with slashes."""
 
     path: str
     mode: int
     sha: str
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.mode)
 
     @property
     def is_link(self) -> bool:
@@ -54,30 +58,35 @@ class Entry:
         return bool(self.mode & 0o100)
 
 
-def entries(store: Store, tree: str, limits: Limits | None = None) -> Iterator[Entry]:
-    """Every entry below `tree`, folders opened, in Git's order. Raises GitError, TooLarge."""
-    bounds = limits or Limits()
-    for count, entry in enumerate(_walk(store, tree.encode(), "", 0, bounds)):
-        if count >= bounds.files:
-            raise TooLarge(f"the repository holds more than {bounds.files} files")
-        yield entry
-
-
-def _walk(store: Store, tree: bytes, prefix: str, depth: int, limits: Limits) -> Iterator[Entry]:
-    if depth > limits.depth:
-        raise TooLarge(f"the repository's folders are nested more than {limits.depth} deep")
+def listed(store: Store, tree: str, prefix: str = "") -> Iterator[Entry]:
+    """The entries of one tree, in Git's order; `prefix` comes before each name. Raises GitError."""
     names: set[bytes] = set()
-    for name, mode, sha in store.repo.object_store[tree].iteritems():
+    for name, mode, sha in store.repo.object_store[tree.encode()].iteritems():
         if name in _NOT_NAMES or b"/" in name or b"\\" in name or b"\0" in name or name.lower() == b".git":
             raise GitError(f"the repository holds a path that is not allowed: {prefix}{name.decode(errors='replace')}")
         if name in names:
             raise GitError(f"the repository holds the path {prefix}{name.decode(errors='replace')} twice")
         names.add(name)
-        path = prefix + os.fsdecode(name)
-        if stat.S_ISDIR(mode):
-            yield from _walk(store, sha, path + "/", depth + 1, limits)
+        yield Entry(prefix + os.fsdecode(name), mode, sha.decode())
+
+
+def entries(store: Store, tree: str, limits: Limits | None = None) -> Iterator[Entry]:
+    """Every blob, link and submodule below `tree`, in Git's order. Raises GitError, TooLarge."""
+    bounds = limits or Limits()
+    for count, entry in enumerate(_walk(store, tree, "", 0, bounds)):
+        if count >= bounds.files:
+            raise TooLarge(f"the repository holds more than {bounds.files} files")
+        yield entry
+
+
+def _walk(store: Store, tree: str, prefix: str, depth: int, limits: Limits) -> Iterator[Entry]:
+    if depth > limits.depth:
+        raise TooLarge(f"the repository's folders are nested more than {limits.depth} deep")
+    for entry in listed(store, tree, prefix):
+        if entry.is_folder:
+            yield from _walk(store, entry.sha, f"{entry.path}/", depth + 1, limits)
         else:
-            yield Entry(path, mode, sha.decode())
+            yield entry
 
 
 def checkout(
@@ -95,10 +104,9 @@ def checkout(
     """
     bounds = limits or Limits()
     folders = [posixpath.normpath(folder.strip("/")) for folder in below]
-    written = 0
+    writer = Writer(store, into, bounds)
     later: list[Entry] = []
     submodules: list[Entry] = []
-    made = {""}
     for entry in entries(store, tree, bounds):
         if folders and not any(_inside(entry.path, folder) for folder in folders):
             continue
@@ -107,45 +115,77 @@ def checkout(
         elif entry.is_link:
             later.append(entry)
         else:
-            data = store.repo.object_store[entry.sha.encode()].as_raw_string()
-            written += len(data)
-            if written > bounds.total:
-                raise TooLarge(f"the repository's files are larger than {bounds.total >> 20} MiB")
-            _write(into, entry, data, made)
+            writer.write(entry.path, entry)
     if links:
         for entry in later:
-            _link(into, entry, os.fsdecode(store.repo.object_store[entry.sha.encode()].as_raw_string()), made)
+            writer.write(entry.path, entry)
+        writer.check_links()
     return submodules
+
+
+class Writer:
+    """Writes entries below the folder `into`, each at most once. Raises TooLarge."""
+
+    def __init__(self, store: Store, into: str, limits: Limits | None = None) -> None:
+        self._store = store
+        self._into = into
+        self._limits = limits or Limits()
+        self._total = 0
+        self._made = {""}
+        self._done: set[str] = set()
+        self._links: list[str] = []
+
+    def write(self, path: str, entry: Entry) -> None:
+        """Writes a file, or a link that stays inside by its own words (`check_links` has to follow)."""
+        if path in self._done or entry.is_submodule:
+            return
+        self._done.add(path)
+        if len(self._done) > self._limits.files:
+            raise TooLarge(f"the repository holds more than {self._limits.files} files")
+        if entry.is_link:
+            self._link(path, self.target(entry))
+            return
+        data = self._content(entry)
+        self._total += len(data)
+        if self._total > self._limits.total:
+            raise TooLarge(f"the repository's files are larger than {self._limits.total >> 20} MiB")
+        self._folder(path)
+        mode = 0o755 if entry.executable else 0o644
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(os.path.join(self._into, path), flags, mode), "wb") as file:
+            file.write(data)
+
+    def target(self, link: Entry) -> str:
+        """Where a link leads to, in its own words."""
+        return os.fsdecode(self._content(link))
+
+    def _content(self, entry: Entry) -> bytes:
+        data: bytes = self._store.repo.object_store[entry.sha.encode()].as_raw_string()
+        return data
+
+    def _folder(self, path: str) -> None:
+        folder = posixpath.dirname(path)
+        if folder not in self._made:
+            os.makedirs(os.path.join(self._into, folder), exist_ok=True)
+            self._made.add(folder)
+
+    def _link(self, path: str, target: str) -> None:
+        landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        if not target or posixpath.isabs(target) or landing == ".." or landing.startswith("../"):
+            return
+        self._folder(path)
+        os.symlink(target, os.path.join(self._into, path))
+        self._links.append(path)
+
+    def check_links(self) -> None:
+        """Removes links that lead out over others: each may be fine by itself, and in any order."""
+        root = os.path.realpath(self._into)
+        for path in list(self._links):
+            resolved = os.path.realpath(os.path.join(self._into, path))
+            if resolved != root and not resolved.startswith(root + os.sep):
+                os.unlink(os.path.join(self._into, path))
+                self._links.remove(path)
 
 
 def _inside(path: str, folder: str) -> bool:
     return folder == "." or "/" not in path or path.startswith(folder + "/")
-
-
-def _folder(into: str, path: str, made: set[str]) -> None:
-    folder = posixpath.dirname(path)
-    if folder not in made:
-        os.makedirs(os.path.join(into, folder), exist_ok=True)
-        made.add(folder)
-
-
-def _write(into: str, entry: Entry, data: bytes, made: set[str]) -> None:
-    _folder(into, entry.path, made)
-    mode = 0o755 if entry.executable else 0o644
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(os.path.join(into, entry.path), flags, mode), "wb") as file:
-        file.write(data)
-
-
-def _link(into: str, entry: Entry, target: str, made: set[str]) -> None:
-    """Writes a link when it stays inside; one that would not is left out."""
-    landing = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
-    if not target or posixpath.isabs(target) or landing == ".." or landing.startswith("../"):
-        return
-    _folder(into, entry.path, made)
-    os.symlink(target, os.path.join(into, entry.path))
-    root = os.path.realpath(into)
-    resolved = os.path.realpath(os.path.join(into, entry.path))
-    if resolved != root and not resolved.startswith(root + os.sep):
-        # a chain of links that are each fine can still lead out
-        os.unlink(os.path.join(into, entry.path))

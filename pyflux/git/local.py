@@ -9,7 +9,7 @@ import os
 import re
 from typing import Any
 
-from pyflux.git.checkout import checkout
+from pyflux.git.committree import CommitTree, Memory
 from pyflux.git.errors import GitError, RefMissing, RepositoryMissing
 from pyflux.git.store import Store
 
@@ -78,10 +78,9 @@ class LocalRepository(Store):
             raise GitError(f"{one[:8]} and {other[:8]} have no common history (a shallow clone? fetch more of it)")
         return str(found[0].decode())
 
-    def write(self, commit: str, into: str) -> None:
-        """Writes the files of a commit into the existing, empty folder `into`."""
-        tree = self.repo[commit.encode()].tree.decode()
-        checkout(self, tree, into)
+    def tree(self, commit: str, folder: str, memory: Memory) -> CommitTree:
+        """The files of a commit, written into the existing, empty folder `folder` as they are needed."""
+        return CommitTree(self, commit, folder, memory)
 
 
 def start(folder: str, url: str, branch: str) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render.overlay import BuildError, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_FILE = 50 << 20
 MAX_TOTAL = 200 << 20
@@ -37,22 +40,42 @@ _REPOSITORY = (
 )
 
 
+class Reach(NamedTuple):
+    """Real paths of what a build reads."""
+
+    files: frozenset[str]
+    folders: frozenset[str]
+    """Those that are built."""
+
+
 def check(
-    root: str, directory: str, content: dict[str, Any], *, allow_remote: bool = False, allow_links: bool = True
-) -> frozenset[str]:
+    root: str,
+    directory: str,
+    content: dict[str, Any],
+    *,
+    allow_remote: bool = False,
+    allow_links: bool = True,
+    need: Callable[[str], None] | None = None,
+) -> Reach:
     """Raises BuildError where building `content` in `directory` would leave `root` or its bounds.
 
     `content` is the folder's kustomization file as it will be built. Links within `root` are followed, unless
-    `allow_links` says that the build will not find them. Returns the real paths of the files that the build reads.
+    `allow_links` says that the build will not find them. `need` is told each path before it is looked at: files may be
+    put there only then.
     """
-    guard = _Guard(root, allow_remote, allow_links)
+    guard = _Guard(root, allow_remote, allow_links, need or _nothing)
     guard.inside(directory)
     guard.visit(directory, content)
-    return frozenset(guard.files)
+    return Reach(frozenset(guard.files), frozenset(guard.seen))
+
+
+def _nothing(_path: str) -> None:
+    """Everything is there."""
 
 
 class _Guard:
-    def __init__(self, root: str, allow_remote: bool, allow_links: bool) -> None:
+    def __init__(self, root: str, allow_remote: bool, allow_links: bool, need: Callable[[str], None]) -> None:
+        self.need = need
         self.given = root
         self.root = os.path.realpath(root)
         self.allow_remote = allow_remote
@@ -109,6 +132,7 @@ class _Guard:
     def entry(self, directory: str, entry: str) -> None:
         """A resource, base or component: a file, a folder with a kustomization, or something to fetch."""
         full = os.path.join(directory, entry)
+        self.need(full)
         self.found(full)
         if not os.path.exists(full) or entry.startswith(_FETCHED):
             if not self.allow_remote and (entry.lower().startswith(_REPOSITORY) or "?ref=" in entry or "://" in entry):
@@ -130,6 +154,7 @@ class _Guard:
                 raise BuildError(f"remote file '{entry}' is not allowed")
             return
         full = os.path.join(directory, entry)
+        self.need(full)
         self.found(full)
         if os.path.exists(full):
             self.inside(full)
@@ -138,6 +163,8 @@ class _Guard:
     def plugin(self, directory: str, entry: str) -> None:
         """A generator, transformer or validator: a folder, a file of configurations, or one in place."""
         full = os.path.join(directory, entry)
+        if "\n" not in entry:
+            self.need(full)
         if "\n" not in entry and os.path.exists(full):
             self.inside(full)
             if os.path.isdir(full):

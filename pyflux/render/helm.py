@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.resources import built_in
@@ -65,6 +66,18 @@ def sdk() -> Any:
             hint='install it with: pip install "pyflux[helm]"',
         ) from None
     return helm_python
+
+
+@cache
+def sdk_identity() -> str:
+    """What tells one version of the SDK from another, without loading it; empty where there is none."""
+    from importlib.util import find_spec
+
+    found = find_spec("helm_python")
+    if found is None or found.origin is None:
+        return ""
+    state = os.stat(found.origin)
+    return f"{state.st_size}-{state.st_mtime_ns}"
 
 
 def release_name(release: Obj) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 FILE = ".sourceignore"
 VCS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
@@ -98,10 +98,11 @@ def _class(pattern: str, at: int) -> tuple[str, int] | None:
 class Pattern:
     """One line of an ignore file; `domain` is the folder it counts from, as parts below the root."""
 
-    __slots__ = ("_glob", "_only_dirs", "_parts", "_segments", "domain", "includes")
+    __slots__ = ("_glob", "_only_dirs", "_parts", "_segments", "domain", "includes", "line")
 
     def __init__(self, line: str, domain: Sequence[str] = ()) -> None:
         self.domain = tuple(domain)
+        self.line = line
         self.includes = line.startswith("!")
         if self.includes:
             line = line[1:]
@@ -175,6 +176,11 @@ class Ignore:
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self._patterns = list(patterns)[::-1]
 
+    @property
+    def identity(self) -> str:
+        """A text that tells these rules from others."""
+        return "\n".join(f"{'/'.join(pattern.domain)}\0{pattern.line}" for pattern in self._patterns)
+
     def excludes(self, path: str, is_dir: bool = False) -> bool:
         """True when the path below the root, with `/` between its parts, is left out."""
         parts = path.split("/")
@@ -201,29 +207,40 @@ def defaults() -> list[Pattern]:
     return [Pattern(line) for line in (*VCS, *DEFAULTS)]
 
 
-def load(root: str, domain: Sequence[str] = ()) -> list[Pattern]:
+def load(root: str) -> list[Pattern]:
     """The patterns of all `.sourceignore` files in a folder and below it, outer ones first."""
-    folder = os.path.join(root, *domain)
-    patterns: list[Pattern] = []
-    names = []
-    with os.scandir(folder) as entries:
+    return read(root, named(root, FILE))
+
+
+def named(root: str, name: str, below: str = "") -> Iterator[str]:
+    """The paths below `root` of all files of this name, an outer one before an inner one; links are passed over."""
+    folders = []
+    with os.scandir(os.path.join(root, below)) as entries:
         for entry in entries:
-            if entry.name == FILE and entry.is_file(follow_symlinks=False):
-                with open(entry.path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-                    patterns = parse(file.read(_MAX_FILE), domain)
+            if entry.name == name and entry.is_file(follow_symlinks=False):
+                yield f"{below}/{name}" if below else name
             elif entry.name != ".git" and entry.is_dir(follow_symlinks=False):
-                names.append(entry.name)
-    for name in sorted(names):
-        patterns += load(root, (*domain, name))
+                folders.append(entry.name)
+    for inner in sorted(folders):
+        yield from named(root, name, f"{below}/{inner}" if below else inner)
+
+
+def read(root: str, paths: Iterable[str]) -> list[Pattern]:
+    """The patterns of the `.sourceignore` files at `paths` below `root`, in this order."""
+    patterns: list[Pattern] = []
+    for path in paths:
+        with open(os.path.join(root, path), encoding="utf-8", errors="surrogateescape", newline="") as file:
+            patterns += parse(file.read(_MAX_FILE), path.split("/")[:-1])
     return patterns
 
 
-def for_source(root: str, spec_ignore: str | None = None) -> Ignore:
+def for_source(root: str, spec_ignore: str | None = None, paths: Iterable[str] | None = None) -> Ignore:
     """The rules for a source's checkout: its `.sourceignore` files, then the object's own `spec.ignore`.
 
-    The defaults hold only where there are neither; Git's own files are always left out.
+    The defaults hold only where there are neither; Git's own files are always left out. `paths` are those of the
+    files where they are known.
     """
-    own = [*load(root), *parse(spec_ignore or "")]
+    own = [*read(root, named(root, FILE) if paths is None else paths), *parse(spec_ignore or "")]
     return Ignore([*map(Pattern, VCS), *own] if own else defaults())
 
 

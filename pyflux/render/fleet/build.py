@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache as cached
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
@@ -27,19 +27,22 @@ from pyflux.render.fleet.model import (
     Undefined,
     Unit,
     id_of,
-    is_indexed,
     is_kustomization,
     is_release,
     show_id,
 )
+from pyflux.render.fleet.snapshot import WorkTree, normal
 from pyflux.render.helm import ChartSource
-from pyflux.render.ignore import Ignore, defaults, for_bucket, for_source
+from pyflux.render.ignore import FILE, Ignore, defaults, for_bucket, for_source
 from pyflux.render.shape import misshapen, usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from pyflux.render.fleet.cache import Cache
+    from pyflux.render.fleet.recall import Rendered
+    from pyflux.render.fleet.snapshot import Snapshot
 
 MAX_UNITS = 20_000
 
@@ -80,23 +83,24 @@ class Options:
 
     def __init__(
         self,
-        checkout: str,
+        checkout: Snapshot,
         cache: Cache,
         *,
         path: str = "",
         place: Place | None = None,
-        remotes: Sequence[str] = (),
+        remotes: Callable[[], Sequence[str]] = tuple,
         local: Mapping[ObjectId, str] | None = None,
         workers: int = 0,
         progress: Callable[[Unit], None] | None = None,
         helm: bool = True,
         scratch: str | None = None,
     ) -> None:
-        self.checkout = os.path.realpath(checkout)
+        self.checkout = checkout
         self.cache = cache
         self.path = path
         self.place = place or Place()
-        self.remotes = list(remotes)
+        self.remotes = cached(remotes)
+        """The addresses of this repository; they may take a look at its configuration."""
         self.local = dict(local or {})
         """Folders that stand in for sources, by the source's id."""
         self.workers = workers or min(8, (os.cpu_count() or 1) + 1)
@@ -108,27 +112,51 @@ class Options:
 
 def build(options: Options) -> list[Cluster]:
     """Every cluster of the checkout. A unit that fails carries its error; only a missing entry point raises."""
-    with ThreadPoolExecutor(options.workers) as pool:
-        return [_Builder(options, entry, pool).run() for entry in entries(options.checkout, options.path)]
+    found = entries(options.checkout, options.path)
+    workers = _Workers(options.workers)
+    try:
+        return [_Builder(options, entry, workers).run() for entry in found]
+    finally:
+        workers.close()
+
+
+class _Workers:
+    """Threads that render, started when there is something to render."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(self, work: Callable[[Unit], Rendered], unit: Unit) -> Future[Rendered]:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._count)
+        return self._pool.submit(work, unit)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 class _Builder:
-    def __init__(self, options: Options, entry: Entry, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, options: Options, entry: Entry, workers: _Workers) -> None:
         self.options = options
-        self.pool = pool
+        self.workers = workers
         self.cluster = Cluster(entry.path)
         self.own = source_ids(entry)
-        self.urls = [*options.remotes, *(str((usable(s).get("spec") or {}).get("url") or "") for s in entry.sources)]
+        self.urls = [str((usable(source).get("spec") or {}).get("url") or "") for source in entry.sources]
+        self.snapshots: dict[str, Snapshot] = {options.checkout.folder: options.checkout}
         self.rules: dict[tuple[str, str], Ignore] = {}
         self.artifacts: dict[ObjectId, str] = {}
         self.lock = threading.RLock()
-        self.root = Unit(entry.root, None, misshapen=misshapen(entry.root))
+        self.root = Unit(entry.root, None, misshapen(entry.root))
         self.root.error = entry.error
         for source in entry.sources:
             self.cluster.index[id_of(source)] = usable(source)
 
     def run(self) -> Cluster:
-        running: dict[Future[list[Obj]], Unit] = {}
+        running: dict[Future[Rendered], Unit] = {}
         waiting: list[Unit] = [] if self.root.error else [self.root]
         self.cluster.units[self.root.id] = self.root
         while waiting or running:
@@ -136,13 +164,47 @@ class _Builder:
             if not ready and not running:
                 # nothing more will be defined: what still waits is built with what there is
                 ready = waiting
+            waiting = [unit for unit in waiting if unit not in ready]
             for unit in ready:
-                waiting.remove(unit)
-                running[self.pool.submit(self._render, unit)] = unit
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                waiting += self._finish(running.pop(future), future)
+                known = self._recall(unit)
+                if known is None:
+                    running[self.workers.submit(self._render, unit)] = unit
+                else:
+                    waiting += self._finish(unit, known)
+            if running and not any(map(self._is_ready, waiting)):
+                waiting += self._finish_some(running)
+        for snapshot in self.snapshots.values():
+            snapshot.keep()
         return self.cluster
+
+    def _finish_some(self, running: dict[Future[Rendered], Unit]) -> list[Unit]:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        brought = []
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            unit = running.pop(future)
+            found = self._outcome(unit, future)
+            if found is None:
+                self.options.progress(unit)
+            else:
+                brought += self._finish(unit, found)
+        return brought
+
+    def _outcome(self, unit: Unit, future: Future[Rendered]) -> Rendered | None:
+        try:
+            return future.result()
+        except Unavailable as why:
+            unit.skipped = why.message
+            if isinstance(why, Undefined):
+                unit.problems.append(why.message)
+        except PyfluxError as error:
+            unit.error = " ".join(error.message.split())
+        except OSError as error:
+            unit.error = f"{error.filename}: {error.strerror}"
+        except RecursionError:
+            unit.error = "its YAML is nested too deeply"
+        return None
 
     def _is_ready(self, unit: Unit) -> bool:
         index = self.cluster.index
@@ -163,29 +225,18 @@ class _Builder:
             # its own sources may still come; what is wrong shows when it is built
             return False
 
-    def _finish(self, unit: Unit, future: Future[list[Obj]]) -> list[Unit]:
+    def _finish(self, unit: Unit, found: Rendered) -> list[Unit]:
         """Takes in what a unit rendered to; the units it brought."""
-        try:
-            unit.objects = future.result()
-        except Unavailable as why:
-            unit.skipped = why.message
-            if isinstance(why, Undefined):
-                unit.problems.append(why.message)
-        except PyfluxError as error:
-            unit.error = " ".join(error.message.split())
-        except OSError as error:
-            unit.error = f"{error.filename}: {error.strerror}"
-        except RecursionError:
-            unit.error = "its YAML is nested too deeply"
+        unit.key, unit.count, unit.indexed, objects = found
+        unit.load = self._loader(unit, objects)
         self.options.progress(unit)
         if unit is self.root:
-            self.cluster.strict = units.is_strict(unit.objects)
+            self.cluster.strict = units.is_strict(unit.indexed)
         brought = []
-        for obj in unit.objects:
-            if is_indexed(obj):
-                self.cluster.index[id_of(obj)] = usable(obj)
+        for obj in unit.indexed:
+            self.cluster.index[id_of(obj)] = usable(obj)
             if (is_kustomization(obj) or (is_release(obj) and self.options.helm)) and not self._is_known(unit, obj):
-                child = Unit(obj, unit, misshapen=misshapen(obj))
+                child = Unit(obj, unit, misshapen(obj))
                 self.cluster.units[child.id] = child
                 brought.append(child)
         if len(self.cluster.units) > MAX_UNITS:
@@ -204,21 +255,59 @@ class _Builder:
             known.obj, known.misshapen = obj, misshapen(obj)
         return True
 
-    def _render(self, unit: Unit) -> list[Obj]:
+    def _loader(self, unit: Unit, objects: list[Obj] | None) -> Callable[[], list[Obj]]:
+        cache, key = self.options.cache, unit.key
+        if objects is not None and not (key and cache.has(key)):
+            kept = objects
+            return lambda: kept
+
+        def load() -> list[Obj]:
+            found = cache.get(key)
+            # somebody emptied the cache meanwhile
+            return found if isinstance(found, list) else self._render(unit).objects or cache.get(key) or []
+
+        return load
+
+    def _recall(self, unit: Unit) -> Rendered | None:
+        """What a unit rendered to before; None where that takes reading, waiting or an error message."""
+        if unit.misshapen:
+            return None
+        try:
+            if unit.kind == KUSTOMIZATION:
+                source = self._at_hand(_source_id(unit.spec.get("sourceRef") or {}, unit.namespace))
+                if source is None:
+                    return None
+                kustomized = self._kustomized(unit, source)
+                known = kustomized.recall()
+                if known is not None:
+                    unit.problems += kustomized.variables.missing
+                return known
+            source = self._at_hand(self._chart_source(unit))
+            return self._released(unit).recall() if source is not None else None
+        except (PyfluxError, OSError, RecursionError):
+            # it shows again when the unit is rendered, and is told then
+            return None
+
+    def _render(self, unit: Unit) -> Rendered:
         start = time.perf_counter()
         if unit.misshapen:
             raise PyfluxError(unit.misshapen)
         try:
             if unit.kind == KUSTOMIZATION:
-                folder = self._folder(unit)
-                rules = self._rules(folder, _source_id(unit.spec.get("sourceRef") or {}, unit.namespace))
-                return units.build_kustomization(unit, self.cluster, folder, rules, self.options.cache)
-            return units.build_release(unit, self.cluster, self._chart(unit), self.options.cache)
+                kustomized = self._kustomized(unit, self._source_of(unit))
+                unit.problems += kustomized.variables.missing
+                return kustomized.recall() or kustomized.build()
+            released = self._released(unit)
+            return released.recall() or released.build(self._chart(unit))
         finally:
             unit.seconds = time.perf_counter() - start
 
-    def _folder(self, unit: Unit) -> str:
-        """The folder of a Kustomization's source. Raises Unavailable.
+    def _kustomized(self, unit: Unit, source: Snapshot) -> units.Kustomized:
+        rules = self._rules(source, _source_id(unit.spec.get("sourceRef") or {}, unit.namespace))
+        return units.Kustomized(unit, self.cluster, source, rules, self.options.cache)
+
+    def _source_of(self, unit: Unit) -> Snapshot:
+        """The source of a Kustomization. Raises Unavailable.
 
         A source that cannot be had is taken to be this repository where the folder is in it: forks and templates keep
         the address of the original, and OCI artifacts are often pushed from the repository itself.
@@ -228,43 +317,62 @@ class _Builder:
             return self._source(source)
         except Unavailable:
             checkout = self.options.checkout
-            if not unit.path or not os.path.isdir(os.path.join(checkout, unit.path)):
+            if not unit.path or not checkout.has_folder(unit.path):
                 raise
             unit.notes.append(f"{show_id(source)} was taken to be this repository, which has {unit.path}")
             return checkout
 
-    def _rules(self, folder: str, source: ObjectId) -> Ignore:
+    def _rules(self, snapshot: Snapshot, source: ObjectId) -> Ignore:
         """What a source keeps out of its artifact: by its files and by its `spec.ignore`."""
         if source[0] == "ExternalArtifact":
             return Ignore(defaults())
         spec = (self.cluster.index.get(source) or {}).get("spec") or {}
         lines = str(spec.get("ignore") or "")
-        if source[0] == "Bucket":
-            return for_bucket(folder, lines)
-        if (folder, lines) not in self.rules:
-            self.rules[folder, lines] = for_source(folder, lines)
-        return self.rules[folder, lines]
+        folder = snapshot.folder
+        with self.lock:
+            if (folder, lines) not in self.rules:
+                paths = [FILE] if source[0] == "Bucket" else snapshot.named(FILE)
+                for path in paths:
+                    snapshot.need(path)
+                made = for_bucket(folder, lines) if source[0] == "Bucket" else for_source(folder, lines, paths)
+                self.rules[folder, lines] = made
+            return self.rules[folder, lines]
 
-    def _source(self, source: ObjectId) -> str:
-        local = self.options.local.get(source)
-        if local is not None:
-            return os.path.realpath(local)
-        if source in self.own:
-            return self.options.checkout
-        if source[0] == "ExternalArtifact":
-            generated = self._generated(source)
-            if generated:
-                return generated
+    def _source(self, source: ObjectId) -> Snapshot:
+        """A source's files, brought from elsewhere where they have to be. Raises Unavailable."""
+        found = self._at_hand(source)
+        if found is not None:
+            return found
         obj = self.cluster.index.get(source)
         if not source[2]:
             raise Undefined("it names no source")
         if obj is None:
             raise Undefined(f"its source {show_id(source)} is not in the repository")
-        if source[0] == "GitRepository":
+        return self._snapshot(self.options.place.source(obj))
+
+    def _at_hand(self, source: ObjectId) -> Snapshot | None:
+        """A source's files where nothing has to be brought for them. Raises PyfluxError for a bad generator."""
+        local = self.options.local.get(source)
+        if local is not None:
+            return self._snapshot(local, self.options.cache)
+        if source in self.own:
+            return self.options.checkout
+        if source[0] == "ExternalArtifact":
+            generated = self._generated(source)
+            return self._snapshot(generated) if generated else None
+        obj = self.cluster.index.get(source)
+        if source[0] == "GitRepository" and obj is not None:
             url = str((obj.get("spec") or {}).get("url") or "")
-            if any(same_place(url, known) for known in self.urls):
+            if any(same_place(url, known) for known in (*self.urls, *self.options.remotes())):
                 return self.options.checkout
-        return self.options.place.source(obj)
+        return None
+
+    def _snapshot(self, folder: str, cache: Cache | None = None) -> Snapshot:
+        folder = os.path.realpath(folder)
+        with self.lock:
+            if folder not in self.snapshots:
+                self.snapshots[folder] = WorkTree(folder, cache)
+            return self.snapshots[folder]
 
     def _generated(self, wanted: ObjectId) -> str:
         """The folder of an ExternalArtifact that a generator of the repository makes; empty where none does."""
@@ -284,31 +392,59 @@ class _Builder:
 
     def _tree(self, source: ObjectId) -> copying.Tree:
         """The files in the artifact of a source. Raises Unavailable."""
-        folder = self._source(source)
-        return copying.Tree(folder, self._rules(folder, source))
+        found = self._source(source)
+        found.need("")
+        return copying.Tree(found.folder, self._rules(found, source))
 
-    def _chart(self, unit: Unit) -> ChartSource:
-        """The chart of a HelmRelease, with the values files that its template asks for. Raises Unavailable."""
-        index = self.cluster.index
-        template = chart_spec(unit, index)
-        names = tuple(str(name) for name in template.get("valuesFiles") or [])
-        lenient = bool(template.get("ignoreMissingValuesFiles"))
-        reference = template.get("sourceRef") or {}
+    def _chart_source(self, unit: Unit) -> ObjectId:
+        """The source whose files hold a HelmRelease's chart; without a name where its chart is an archive elsewhere."""
         direct = _source_id(unit.spec.get("chartRef") or {}, unit.namespace)
         if direct[0] == "ExternalArtifact" or direct in self.options.local:
-            return ChartSource(charts.in_artifact(self._source(direct)), names, ignore_missing=lenient)
+            return direct
+        template = chart_spec(unit, self.cluster.index)
+        reference = template.get("sourceRef") or {}
         if reference.get("kind") not in ("GitRepository", "Bucket") or not template.get("chart"):
-            return ChartSource(self.options.place.chart(unit.obj, index), names, ignore_missing=lenient)
-        source = _source_id(reference, template["__namespace__"])
-        folder = self._source(source)
-        path = os.path.normpath(os.path.join(folder, str(template["chart"])))
-        if path != folder and not path.startswith(folder.rstrip("/") + "/"):
+            return "", "", ""
+        return _source_id(reference, template["__namespace__"])
+
+    def _released(self, unit: Unit) -> units.Released:
+        place = self._chart_source(unit)
+        source = self._at_hand(place)
+        template = chart_spec(unit, self.cluster.index)
+        chart = [template, list(place), self._rules(source, place).identity if source is not None else ""]
+        return units.Released(unit, self.cluster, source, chart, self.options.cache)
+
+    def _chart(self, unit: Unit) -> units.Chart:
+        """The chart of a HelmRelease, with the values files that its template asks for. Raises Unavailable."""
+        template = chart_spec(unit, self.cluster.index)
+        names = tuple(str(name) for name in template.get("valuesFiles") or [])
+        lenient = bool(template.get("ignoreMissingValuesFiles"))
+        place = self._chart_source(unit)
+        if not place[2]:
+            path = self.options.place.chart(unit.obj, self.cluster.index)
+            return units.Chart(ChartSource(path, names, ignore_missing=lenient), None)
+        source = self._source(place)
+        if place == _source_id(unit.spec.get("chartRef") or {}, unit.namespace):
+            source.need("")
+            return units.Chart(ChartSource(charts.in_artifact(source.folder), names, ignore_missing=lenient), [""])
+        path = os.path.normpath(os.path.join(source.folder, str(template["chart"])))
+        if path != source.folder and not path.startswith(source.folder.rstrip("/") + "/"):
             raise PyfluxError(f"chart path {template['chart']!r} is not in the repository")
-        if not os.path.exists(path):
-            raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(reference, ''))}")
-        options = self.options
-        path = charts.prepared(folder, path, self._rules(folder, source), options.place.dependency, options.scratch)
-        return ChartSource(path, names, folder, lenient)
+        below = os.path.relpath(path, source.folder)
+        found = charts.prepared(
+            source,
+            "" if below == "." else below,
+            self._rules(source, place),
+            self.options.place.dependency,
+            self.options.scratch,
+        )
+        if found is None:
+            raise PyfluxError(f"chart {template['chart']!r} is not in {show_id(_source_id(template['sourceRef'], ''))}")
+        inside = not any(os.path.normpath(name).startswith(("..", "/")) for name in names)
+        for name in names:
+            source.need(normal(name))
+        reads = [*found.reads, *map(normal, names)] if found.is_whole and inside else None
+        return units.Chart(ChartSource(found.path, names, source.folder, lenient), reads)
 
 
 def chart_spec(unit: Unit, index: Mapping[ObjectId, Obj]) -> Obj:

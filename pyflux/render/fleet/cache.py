@@ -1,7 +1,7 @@
-"""Rendered manifests by what they were rendered from: a second build of the same content runs no program.
+"""JSON values by what they were made from: a second build of the same content runs no program.
 
-Keys are digests of the kustomization as built and of every file it reads; so the cache needs no clearing to be right,
-and is bounded by removing the oldest entries.
+Keys are digests of content, never names of places; so the cache needs no clearing to be right, and is bounded by
+removing the oldest entries.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from pyflux import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_ENTRIES = 20_000
-_FORMAT = "2"
+MAX_ENTRIES = 60_000
+_FORMAT = "3"
 
 
 def default_folder(environ: dict[str, str]) -> str:
@@ -39,27 +41,30 @@ class Cache:
     def __init__(self, folder: str | None) -> None:
         """`folder` None keeps nothing."""
         self._folder = folder
-        self._digests: dict[tuple[str, int, int], bytes] = {}
+        self._digests: dict[tuple[str, int, int], str] = {}
         self.hits = 0
         self.misses = 0
+        self._added = False
 
-    def key(self, root: str, parts: Iterable[str], files: Iterable[str]) -> str:
-        """The key for `parts` (texts) and the content of `files` (paths in `root`)."""
-        digest = hashlib.sha256(_FORMAT.encode())
-        for part in parts:
-            digest.update(part.encode() + b"\0")
-        base = os.path.realpath(root)
-        for path in sorted(files):
-            digest.update(below(path, base).encode() + b"\0" + self._content(path))
+    def key(self, *parts: str, contents: Iterable[tuple[str, str]] = ()) -> str:
+        """The key for texts, and for files by their paths and identities in any order."""
+        digest = hashlib.sha256(f"{_FORMAT} {__version__}".encode())
+        for part in (*parts, *(f"{path}\0{identity}" for path, identity in sorted(contents))):
+            digest.update(part.encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()
 
-    def _content(self, path: str) -> bytes:
+    def contents(self, root: str, files: Iterable[str]) -> list[tuple[str, str]]:
+        """The paths below `root` of files, and the digests of what is in them."""
+        base = os.path.realpath(root)
+        return [(below(path, base), self._content(path)) for path in files]
+
+    def _content(self, path: str) -> str:
         state = os.stat(path)
         identity = (path, state.st_mtime_ns, state.st_size)
         known = self._digests.get(identity)
         if known is None:
             with open(path, "rb") as file:
-                known = self._digests[identity] = hashlib.sha256(file.read()).digest()
+                known = self._digests[identity] = hashlib.sha256(file.read()).hexdigest()
         return known
 
     def _path(self, key: str) -> str:
@@ -79,6 +84,10 @@ class Cache:
         self.hits += 1
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether there is a value, unread."""
+        return self._folder is not None and os.path.exists(self._path(key))
+
     def put(self, key: str, value: Any) -> None:
         """Keeps a JSON value, whole or not at all."""
         if self._folder is None:
@@ -90,12 +99,13 @@ class Cache:
             with os.fdopen(handle, "wb") as file:
                 file.write(json.dumps(value, separators=(",", ":")).encode())
             os.replace(name, path)
+            self._added = True
         except OSError:
             return
 
     def trim(self) -> None:
-        """Removes the oldest entries where there are too many."""
-        if self._folder is None or not os.path.isdir(self._folder):
+        """Removes the oldest entries where there are too many; looks only where some were added."""
+        if self._folder is None or not self._added or not os.path.isdir(self._folder):
             return
         files = [entry for part in os.scandir(self._folder) if part.is_dir() for entry in os.scandir(part.path)]
         if len(files) <= MAX_ENTRIES:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.catalog.semver import Constraint, Version
 from pyflux.errors import PyfluxError
 from pyflux.render.fleet.copying import Tree
+from pyflux.render.fleet.snapshot import normal
 from pyflux.ui.yamlin import YamlError, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyflux.render.fleet.snapshot import Snapshot
     from pyflux.render.ignore import Ignore
 
     Obj = dict[str, Any]
@@ -25,31 +27,51 @@ _FILE = "file://"
 _CHART, _REQUIREMENTS = "Chart.yaml", "requirements.yaml"
 
 
-def prepared(folder: str, path: str, rules: Ignore, fetch: Fetch, scratch: str | None) -> str:
-    """The folder or archive of the chart at `path` in the source at `folder`, a copy in `scratch` where it must differ.
+class Prepared(NamedTuple):
+    """A chart as source-controller would pack it."""
 
-    Raises PyfluxError for one that the source's artifact does not hold.
+    path: str
+    reads: list[str]
+    """What was read of the source."""
+    is_whole: bool
+    """False where a dependency came from elsewhere."""
+
+
+def prepared(source: Snapshot, below: str, rules: Ignore, fetch: Fetch, scratch: str | None) -> Prepared | None:
+    """The folder or archive of the chart at `below` in the source, a copy in `scratch` where it must differ.
+
+    None where there is nothing. Raises PyfluxError for one that the source's artifact does not hold.
     """
-    below = os.path.relpath(path, folder)
+    folder = source.folder
+    path = os.path.join(folder, below) if below else folder
+    reads = [below]
+    source.need(below)
+    if not os.path.exists(path):
+        return None
+    below = below or "."
     if not _is_held(folder, below, rules):
         raise PyfluxError(
             f"chart {below} is not in the source's artifact: an ignore rule or a symbolic link leaves it out"
         )
     if os.path.isfile(path):
-        return path
+        return Prepared(path, reads, is_whole=True)
     tree = Tree(folder, rules, below)
     missing = _missing(tree, below)
     if not missing and _is_whole(tree, below):
-        return path
+        return Prepared(path, reads, is_whole=True)
     copy = os.path.join(tempfile.mkdtemp(prefix="chart-", dir=scratch), os.path.basename(path))
     _copy(tree, below, copy)
     for dependency in missing:
         try:
+            local = _local(dependency, below)
+            if local is not None:
+                reads.append(normal(local))
+                source.need(normal(local))
             _add(dependency, folder, below, rules, fetch, os.path.join(copy, "charts"))
         except _Missing as why:
             name = dependency.get("alias") or dependency.get("name")
             raise PyfluxError(f"failed to add dependency '{name}': {why.message}") from None
-    return copy
+    return Prepared(copy, reads, is_whole=all(_local(dependency, below) is not None for dependency in missing))
 
 
 def in_artifact(folder: str) -> str:
@@ -124,6 +146,13 @@ def _missing(tree: Tree, below: str) -> list[Obj]:
     ]
 
 
+def _local(dependency: Obj, below: str) -> str | None:
+    """The path in the source of a dependency that lies there; None for another one."""
+    place = str(dependency.get("repository") or "")
+    path = os.path.normpath(os.path.join(below, place.removeprefix(_FILE)))
+    return path if place.startswith(_FILE) and not path.startswith(("..", "/")) else None
+
+
 def _add(dependency: Obj, folder: str, below: str, rules: Ignore, fetch: Fetch, target: str) -> None:
     name, version = str(dependency.get("name") or ""), str(dependency.get("version") or "")
     place = str(dependency.get("repository") or "")
@@ -134,12 +163,9 @@ def _add(dependency: Obj, folder: str, below: str, rules: Ignore, fetch: Fetch, 
         os.makedirs(target, exist_ok=True)
         shutil.copyfile(archive, os.path.join(target, f"{name}.tgz"))
         return
-    path = os.path.normpath(os.path.join(below, place.removeprefix(_FILE)))
-    if (
-        path.startswith(("..", "/"))
-        or not os.path.isdir(os.path.join(folder, path))
-        or not _is_held(folder, path, rules)
-    ):
+    path = _local(dependency, below)
+    if path is None or not os.path.isdir(os.path.join(folder, path)) or not _is_held(folder, path, rules):
+        path = os.path.normpath(os.path.join(below, place.removeprefix(_FILE)))
         raise _Missing(f"no chart found at '{path}' (reference '{place}')")
     tree = Tree(folder, rules, path)
     found = Version.parse(str(_read(tree, os.path.join(path, _CHART)).get("version") or ""))

@@ -55,7 +55,7 @@ def _cluster(cluster: Cluster) -> Iterator[Case]:
         else:
             yield Case(cluster.path, unit.title, FAILED if reasons else PASSED, reasons, unit.seconds)
     for unit in cluster.ordered():
-        for obj in unit.objects:
+        for obj in unit.indexed:
             if is_kustomization(obj) or is_release(obj):
                 continue
             reasons = [*_invalid(obj), *_source_problems(obj, cluster)]

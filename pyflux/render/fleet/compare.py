@@ -159,8 +159,8 @@ Located = dict[ObjectId, tuple[Unit, Obj]]
 
 def _compare(path: str, old: Cluster, new: Cluster, noise: Noise) -> Comparison:
     result = Comparison(path)
-    blind = _blind(old, new, result)
-    before, after = _located(old, blind), _located(new, blind)
+    passed = _blind(old, new, result) | _equal(old, new)
+    before, after = _located(old, passed), _located(new, passed)
     for identity in sorted({*before, *after}, key=lambda found: (found[1], found[0], found[2])):
         if noise.ignores(identity):
             continue
@@ -194,11 +194,20 @@ def _blind(old: Cluster, new: Cluster, result: Comparison) -> set[ObjectId]:
     return blind
 
 
-def _located(cluster: Cluster, blind: set[ObjectId]) -> Located:
+def _equal(old: Cluster, new: Cluster) -> set[ObjectId]:
+    """Units that render the same content on both sides: their objects need not be looked at."""
+    return {
+        identity
+        for identity, unit in old.units.items()
+        if unit.key and identity in new.units and new.units[identity].key == unit.key
+    }
+
+
+def _located(cluster: Cluster, passed: set[ObjectId]) -> Located:
     return {
         id_of(obj): (unit, obj)
         for unit in cluster.units.values()
-        if unit.id not in blind
+        if unit.id not in passed
         for obj in unit.objects
         if "helm.sh/hook" not in ((obj.get("metadata") or {}).get("annotations") or {})
     }

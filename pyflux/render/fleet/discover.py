@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
 from pyflux.render.fleet.model import Obj, id_of, is_kustomization
+from pyflux.render.fleet.snapshot import normal
 from pyflux.ui.yamlin import YamlError, load_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pyflux.render.fleet.snapshot import Snapshot
 
 SYNC_FILE = "gotk-sync.yaml"
 MAX_DEPTH = 12
@@ -34,42 +35,40 @@ class Entry:
         """Why nothing can be built from it."""
 
 
-def entries(checkout: str, path: str = "") -> list[Entry]:
+def entries(checkout: Snapshot, path: str = "") -> list[Entry]:
     """The clusters at or below `path` of a checkout; `path` itself where it holds no `flux-system` folder.
 
     Raises NoCluster where there is nothing to begin with.
     """
-    start = os.path.normpath(os.path.join(checkout, path))
-    if not os.path.isdir(start):
-        raise NoCluster(f"there is no folder {path or '.'} in {checkout}")
-    found = sorted(_sync_files(start))
+    start = normal(path)
+    if not checkout.has_folder(start):
+        raise NoCluster(f"there is no folder {path or '.'} in {checkout.folder}")
+    found = [file for file in checkout.named(SYNC_FILE, start) if _is_searched(file[len(start) :].lstrip("/"))]
     if found:
-        return [_entry(checkout, file) for file in found]
+        return [_entry(checkout, file) for file in sorted(found)]
     if path:
-        return [_bare(os.path.relpath(start, checkout))]
+        return [_bare(start or ".")]
     raise NoCluster(
-        f"no cluster found in {checkout}: no folder flux-system with {SYNC_FILE}",
+        f"no cluster found in {checkout.folder}: no folder flux-system with {SYNC_FILE}",
         hint="name the folder that a cluster syncs, for example --path clusters/production",
     )
 
 
-def _sync_files(start: str) -> Iterator[str]:
-    for folder, folders, files in os.walk(start):
-        depth = folder[len(start) :].count(os.sep)
-        folders[:] = [name for name in folders if not name.startswith(".") and depth < MAX_DEPTH]
-        if SYNC_FILE in files:
-            yield os.path.join(folder, SYNC_FILE)
+def _is_searched(path: str) -> bool:
+    folders = path.split("/")[:-1]
+    return len(folders) <= MAX_DEPTH and not any(name.startswith(".") for name in folders)
 
 
-def _entry(checkout: str, file: str) -> Entry:
-    above = os.path.relpath(os.path.dirname(os.path.dirname(file)), checkout)
+def _entry(checkout: Snapshot, file: str) -> Entry:
+    above = os.path.dirname(os.path.dirname(file)) or "."
+    checkout.need(file)
     try:
-        with open(file, "rb") as handle:
+        with open(os.path.join(checkout.folder, file), "rb") as handle:
             objects = [obj for obj in load_all(handle.read(_MAX_FILE)) if isinstance(obj, dict)]
     except (OSError, YamlError) as error:
         why = error.strerror if isinstance(error, OSError) else " ".join(error.message.split())
         bare = _bare(above)
-        return Entry(bare.path, bare.root, [], f"{os.path.relpath(file, checkout)} cannot be read: {why}")
+        return Entry(bare.path, bare.root, [], f"{file} cannot be read: {why}")
     objects = [obj for obj in objects if isinstance(obj.get("metadata"), dict)]
     roots = [obj for obj in objects if is_kustomization(obj)]
     if not roots:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Obj = dict[str, Any]
 ObjectId = tuple[str, str, str]
@@ -37,24 +39,36 @@ def show_id(identity: ObjectId) -> str:
     return f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
 
 
-@dataclass
 class Unit:
     """One Kustomization or HelmRelease and what it renders to."""
 
-    obj: Obj
-    parent: Unit | None
-    objects: list[Obj] = field(default_factory=list)
-    error: str = ""
-    """Why it does not render; empty where it does."""
-    skipped: str = ""
-    """Why it was not rendered: something that is not in the repository and was not fetched."""
-    problems: list[str] = field(default_factory=list)
-    """What is wrong although it renders: a reference to nothing, a field the API refuses."""
-    notes: list[str] = field(default_factory=list)
-    """What was assumed to render it."""
-    seconds: float = 0.0
-    misshapen: str = ""
-    """A field of the wrong type, for which the API server would refuse it."""
+    def __init__(self, obj: Obj, parent: Unit | None, misshapen: str = "") -> None:
+        self.obj = obj
+        self.parent = parent
+        self.misshapen = misshapen
+        """A field of the wrong type, for which the API server would refuse it."""
+        self.key = ""
+        """Equal for two units that render the same content; empty where it is not rendered."""
+        self.count = 0
+        """How many objects it renders to."""
+        self.indexed: list[Obj] = []
+        """Those of its objects that others refer to, or that are units themselves."""
+        self.error = ""
+        """Why it does not render; empty where it does."""
+        self.skipped = ""
+        """Why it was not rendered: something that is not in the repository and was not fetched."""
+        self.problems: list[str] = []
+        """What is wrong although it renders: a reference to nothing, a field the API refuses."""
+        self.notes: list[str] = []
+        """What was assumed to render it."""
+        self.seconds = 0.0
+        self.load: Callable[[], list[Obj]] = list
+        """Brings its objects, which may be a file in the cache."""
+
+    @property
+    def objects(self) -> list[Obj]:
+        """What it renders to, read anew each time: a large repository is never in memory as a whole."""
+        return self.load()
 
     @property
     def id(self) -> ObjectId:
@@ -93,17 +107,17 @@ class Unit:
         return show_id(self.id)
 
 
-@dataclass
 class Cluster:
     """Everything that grows from one entry point of the repository."""
 
-    path: str
-    """The entry point, relative to the repository."""
-    units: dict[ObjectId, Unit] = field(default_factory=dict)
-    index: dict[ObjectId, Obj] = field(default_factory=dict)
-    """ConfigMaps, Secrets and Flux objects of all units, for references."""
-    strict: bool = True
-    """Whether a variable that is not set is an error."""
+    def __init__(self, path: str) -> None:
+        self.path = path
+        """The entry point, relative to the repository."""
+        self.units: dict[ObjectId, Unit] = {}
+        self.index: dict[ObjectId, Obj] = {}
+        """ConfigMaps, Secrets and Flux objects of all units, for references."""
+        self.strict = True
+        """Whether a variable that is not set is an error."""
 
     def ordered(self) -> list[Unit]:
         """Kustomizations, then HelmReleases, each by namespace and name."""
@@ -119,4 +133,10 @@ def is_release(obj: Obj) -> bool:
 
 
 def is_indexed(obj: Obj) -> bool:
-    return obj.get("kind") in ("ConfigMap", "Secret") or ".fluxcd.io/" in str(obj.get("apiVersion", ""))
+    """Whether others may refer to an object, or need it to be rendered right."""
+    return obj.get("kind") in ("ConfigMap", "Secret") or ".fluxcd.io/" in str(obj.get("apiVersion")) or is_builder(obj)
+
+
+def is_builder(obj: Obj) -> bool:
+    """Whether an object is the controller whose flags say how Kustomizations are built."""
+    return obj.get("kind") == "Deployment" and (obj.get("metadata") or {}).get("name") == "kustomize-controller"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render import guard, helm, kustomize, manifests, overlay
 from pyflux.render.fleet.cache import below
-from pyflux.render.fleet.model import Unavailable, show_id
+from pyflux.render.fleet.model import Unavailable, is_builder, show_id
+from pyflux.render.fleet.recall import Rendered, reads_of, recalled, remember, rendered
 from pyflux.render.ignore import Ignore
 from pyflux.render.sopsfiles import unmarked
 from pyflux.render.sopsmask import is_ciphertext
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pyflux.render.fleet.cache import Cache
     from pyflux.render.fleet.model import Cluster, Obj, Unit
+    from pyflux.render.fleet.snapshot import Snapshot
 
     Lookup = Callable[[str, str, str], Obj | None]
 
@@ -44,51 +46,85 @@ class _Below(Ignore):
         return self._source.excludes(f"{self._prefix}/{path}" if self._prefix else path, is_dir)
 
 
-def build_kustomization(unit: Unit, cluster: Cluster, folder: str, rules: Ignore, cache: Cache) -> list[Obj]:
-    """The objects of a Kustomization whose source lies at `folder`, less what the source's `rules` leave out.
+class Kustomized:
+    """A Kustomization about to be built from `source`, less what the source's `rules` leave out."""
 
-    Raises BuildError, YamlError.
-    """
-    spec = unit.spec
-    directory = os.path.join(folder, unit.path)
-    if os.path.isfile(directory):
-        raise overlay.BuildError(f"kustomization path is not a folder: {unit.path}")
-    if not os.path.isdir(directory):
-        raise overlay.BuildError(f"kustomization path not found: stat {directory}: no such file or directory")
-    ignore = _Below(rules, folder, unit.path)
-    made = _overlay(unit, directory, ignore)
-    files = guard.check(folder, directory, made.content, allow_links=False)
-    _refuse_ignored(folder, files, rules)
-    variables = variables_of(unit, cluster)
-    unit.problems += variables.missing
-    strict = cluster.strict and variables.complete
-    owned = _owner_labels(unit)
-    encrypted = bool(spec.get("decryption"))
-    key = cache.key(
-        folder,
-        (
-            "kustomization",
-            kustomize_identity(),
-            unit.path,
-            json.dumps([made.content, made.name, variables.values, strict, owned, encrypted], sort_keys=True),
-        ),
-        files,
-    )
-    known = cache.get(key)
-    if known is not None:
-        objects: list[Obj] = known
+    def __init__(self, unit: Unit, cluster: Cluster, source: Snapshot, rules: Ignore, cache: Cache) -> None:
+        self._unit = unit
+        self._source = source
+        self._rules = rules
+        self._cache = cache
+        self.variables = variables_of(unit, cluster)
+        self._strict = cluster.strict and self.variables.complete
+        self._owned = _owner_labels(unit)
+        parts = [unit.path, unit.spec, self._owned, self.variables.values, self._strict, rules.identity]
+        self._request = f"kustomization {kustomize_identity()} {json.dumps(parts, sort_keys=True)}"
+        # what is left out where it is missing may be missing in ways that no identity tells
+        self._recalls = not unit.spec.get("ignoreMissingComponents")
+
+    def recall(self) -> Rendered | None:
+        """What it rendered to before; None where that is not known."""
+        return recalled(self._cache, self._request, self._source) if self._recalls else None
+
+    def build(self) -> Rendered:
+        """Its objects. Raises BuildError, YamlError."""
+        unit, source, cache = self._unit, self._source, self._cache
+        folder = source.folder
+        directory = os.path.join(folder, unit.path)
+        self._bring(directory)
+        ignore = _Below(self._rules, folder, unit.path)
+        made = _overlay(unit, directory, ignore)
+        reach = guard.check(folder, directory, made.content, allow_links=False, need=self._need)
+        _refuse_ignored(folder, reach.files, self._rules)
+        encrypted = bool(unit.spec.get("decryption"))
+        parts = [made.content, made.name, self.variables.values, self._strict, self._owned, encrypted]
+        files = [below(path, folder) for path in reach.files]
+        contents = [(path, source.identity(path) or "") for path in files]
+        text = json.dumps(parts, sort_keys=True)
+        key = cache.key("kustomization", kustomize_identity(), unit.path, text, contents=contents)
+        objects = cache.get(key)
+        if objects is None:
+            objects = self._run(ignore, reach.files, encrypted)
+        reads = reads_of(files, [_within(path, folder) for path in reach.folders])
+        if not all(identity for _, identity in contents) or not source.is_unchanged([*files, *reads]):
+            # somebody writes them at this moment: right for now, and nothing to remember
+            return rendered("", objects)
+        cache.put(key, objects)
+        found = rendered(key, objects)
+        if self._recalls:
+            remember(cache, self._request, source, reads, found)
+        return found
+
+    def _bring(self, directory: str) -> None:
+        unit, source = self._unit, self._source
+        for name in overlay.FILE_NAMES:
+            source.need(f"{unit.path}/{name}" if unit.path else name)
+        if not overlay.find(directory):
+            source.need(unit.path)
+        for component in unit.spec.get("components") or []:
+            self._need(os.path.join(directory, str(component)))
+        if os.path.isfile(directory):
+            raise overlay.BuildError(f"kustomization path is not a folder: {unit.path}")
+        if not os.path.isdir(directory):
+            raise overlay.BuildError(f"kustomization path not found: stat {directory}: no such file or directory")
+
+    def _need(self, path: str) -> None:
+        path = os.path.normpath(path)
+        if path == self._source.folder or path.startswith(self._source.folder.rstrip("/") + "/"):
+            self._source.need(_within(path, self._source.folder))
+
+    def _run(self, ignore: Ignore, files: frozenset[str], encrypted: bool) -> list[Obj]:
+        unit, folder = self._unit, self._source.folder
+        decrypt = unmarked if encrypted else None
+        try:
+            text = kustomize.build(folder, unit.path, unit.spec, ignore=ignore, drop_ignored=False, decrypt=decrypt)
+        except overlay.BuildError as why:
+            raise overlay.BuildError(f"{why.message}{_culprit(folder, files, why.message)}") from None
+        text = manifests.post_build(text, variables=self.variables.values, strict=self._strict)
+        objects = manifests.read_objects(text)
+        for obj in objects:
+            _own(obj, self._owned)
         return objects
-    decrypt = unmarked if encrypted else None
-    try:
-        text = kustomize.build(folder, unit.path, spec, ignore=ignore, drop_ignored=False, decrypt=decrypt)
-    except overlay.BuildError as why:
-        raise overlay.BuildError(f"{why.message}{_culprit(folder, files, why.message)}") from None
-    text = manifests.post_build(text, variables=variables.values, strict=strict)
-    objects = manifests.read_objects(text)
-    for obj in objects:
-        _own(obj, owned)
-    cache.put(key, objects)
-    return objects
 
 
 def _overlay(unit: Unit, directory: str, ignore: Ignore) -> overlay.Overlay:
@@ -199,11 +235,10 @@ def variables_of(unit: Unit, cluster: Cluster) -> Variables:
 
 def is_strict(objects: list[Obj]) -> bool:
     """Whether an unset variable is an error for the kustomize-controller in `objects`: yes, unless a flag says no."""
-    for obj in objects:
-        if obj.get("kind") == "Deployment" and (obj.get("metadata") or {}).get("name") == "kustomize-controller":
-            pod = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
-            args = [str(arg) for container in pod.get("containers") or [] for arg in container.get("args") or []]
-            return not any("StrictPostBuildSubstitutions=false" in arg for arg in args)
+    for obj in filter(is_builder, objects):
+        pod = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
+        args = [str(arg) for container in pod.get("containers") or [] for arg in container.get("args") or []]
+        return not any("StrictPostBuildSubstitutions=false" in arg for arg in args)
     return True
 
 
@@ -237,23 +272,55 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def build_release(unit: Unit, cluster: Cluster, chart: helm.ChartSource, cache: Cache) -> list[Obj]:
-    """The objects of a HelmRelease. Raises HelmError, ValuesError."""
-    values: dict[str, Any] = compose(unit.spec, unit.namespace, _lookup_in(cluster))
-    if os.path.isfile(chart.path):
-        root, files = os.path.dirname(chart.path), [chart.path]
-    else:
-        root, files = chart.path, list(_files_of(chart.path))
-    files += chart.values_paths()
-    parts = [unit.obj, values, chart.values_files]
-    key = cache.key(root, ("release", json.dumps(parts, sort_keys=True)), files)
-    known = cache.get(key)
-    if known is not None:
-        objects: list[Obj] = known
-        return objects
-    objects = helm.render(unit.obj, chart, values)
-    cache.put(key, objects)
-    return objects
+class Chart(NamedTuple):
+    """The chart of a HelmRelease, ready to be rendered."""
+
+    source: helm.ChartSource
+    reads: list[str] | None
+    """What was read of the snapshot that it comes from; None where it, or a dependency of it, comes from elsewhere."""
+
+
+class Released:
+    """A HelmRelease about to be rendered; `source` is what its chart comes from where that is at hand."""
+
+    def __init__(self, unit: Unit, cluster: Cluster, source: Snapshot | None, chart: list[Any], cache: Cache) -> None:
+        """`chart` is all that decides about the chart but for files. Raises ValuesError, Unavailable."""
+        self._unit = unit
+        self._source = source
+        self._cache = cache
+        self._values: dict[str, Any] = compose(unit.spec, unit.namespace, _lookup_in(cluster))
+        parts = [unit.obj, self._values, chart]
+        self._request = f"release {helm.sdk_identity()} {json.dumps(parts, sort_keys=True)}"
+
+    def recall(self) -> Rendered | None:
+        """What it rendered to before; None where that is not known."""
+        return recalled(self._cache, self._request, self._source) if self._source is not None else None
+
+    def build(self, chart: Chart) -> Rendered:
+        """Its objects. Raises HelmError."""
+        unit, source, cache = self._unit, chart.source, self._cache
+        if os.path.isfile(source.path):
+            root, files = os.path.dirname(source.path), [source.path]
+        else:
+            root, files = source.path, list(_files_of(source.path))
+        files += source.values_paths()
+        parts = [unit.obj, self._values, source.values_files]
+        contents = cache.contents(root, files)
+        key = cache.key("release", helm.sdk_identity(), json.dumps(parts, sort_keys=True), contents=contents)
+        objects = cache.get(key)
+        if objects is None:
+            objects = helm.render(unit.obj, source, self._values)
+        if self._source is not None and chart.reads is not None and not self._source.is_unchanged(chart.reads):
+            return rendered("", objects)
+        cache.put(key, objects)
+        found = rendered(key, objects)
+        if self._source is not None and chart.reads is not None:
+            remember(cache, self._request, self._source, chart.reads, found)
+        return found
+
+
+def _within(path: str, folder: str) -> str:
+    return "" if path == folder else below(path, folder)
 
 
 def _files_of(folder: str) -> list[str]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from pyflux import __version__
-from pyflux.render.sopsmask import masked
-from pyflux.ui.yamlout import dump
 from pyflux.verbs.fleet.common import KINDS, built, cache_for, chosen, tell
 
 if TYPE_CHECKING:
@@ -32,10 +28,14 @@ def run(env: Env, call: Call) -> None:
 
 def _text(source: str, unit: Unit, texts: Cache) -> str:
     """The objects of a unit as YAML documents, written anew only where they have changed."""
-    key = texts.key("", ("text", __version__, source, json.dumps(unit.objects)), ())
-    known = texts.get(key)
+    key = texts.key("text", source, unit.key) if unit.key else ""
+    known = texts.get(key) if key else None
     if isinstance(known, str):
         return known
+    from pyflux.render.sopsmask import masked
+    from pyflux.ui.yamlout import dump
+
     text = "".join(f"---\n{source}\n{dump(masked(obj))}" for obj in unit.objects)
-    texts.put(key, text)
+    if key:
+        texts.put(key, text)
     return text

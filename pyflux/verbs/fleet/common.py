@@ -12,12 +12,14 @@ from pyflux.errors import PyfluxError, SilentExit
 from pyflux.render.fleet.build import Options, Place, build
 from pyflux.render.fleet.cache import Cache, default_folder
 from pyflux.render.fleet.model import HELM_RELEASE, KUSTOMIZATION, Cluster, ObjectId, Unit
+from pyflux.render.fleet.snapshot import WorkTree
 from pyflux.verbs.fleet.sources import Fetcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyflux.env import Call, Env
+    from pyflux.render.fleet.snapshot import Snapshot
 
 KINDS = {"ks": KUSTOMIZATION, "kustomization": KUSTOMIZATION, "hr": HELM_RELEASE, "helmrelease": HELM_RELEASE}
 
@@ -25,26 +27,39 @@ KINDS = {"ks": KUSTOMIZATION, "kustomization": KUSTOMIZATION, "hr": HELM_RELEASE
 class Checkout:
     """The folder that is taken for the repository, and the folder in it to begin with (empty for all clusters)."""
 
-    def __init__(self, folder: str, entry: str, remotes: list[str]) -> None:
+    def __init__(self, folder: str, entry: str) -> None:
         self.folder = folder
         self.entry = entry
-        self.remotes = remotes
+
+    def remotes(self) -> list[str]:
+        """The addresses of the repository's remotes."""
+        from pyflux.git.errors import RepositoryMissing
+        from pyflux.git.local import LocalRepository
+
+        try:
+            with LocalRepository(self.folder) as repository:
+                return repository.remotes()
+        except RepositoryMissing:
+            return []
 
 
 def checkout_of(path: str) -> Checkout:
     """The repository that `path` lies in; `path` itself where it is in none. Raises PyfluxError."""
-    from pyflux.git.errors import RepositoryMissing
-    from pyflux.git.local import LocalRepository
-
     start = os.path.realpath(path)
     if not os.path.isdir(start):
         raise PyfluxError(f"{path} is not a folder")
-    try:
-        with LocalRepository(start) as repository:
-            top, remotes = repository.folder, repository.remotes()
-    except RepositoryMissing:
-        return Checkout(start, "", [])
-    return Checkout(top, os.path.relpath(start, top) if start != top else "", remotes)
+    top = start
+    while not _is_repository(top):
+        above = os.path.dirname(top)
+        if above == top:
+            return Checkout(start, "")
+        top = above
+    return Checkout(top, os.path.relpath(start, top) if start != top else "")
+
+
+def _is_repository(folder: str) -> bool:
+    git = os.path.join(folder, ".git")
+    return os.path.isfile(git) or os.path.isfile(os.path.join(git, "HEAD"))
 
 
 @contextmanager
@@ -73,13 +88,22 @@ def cache_for(env: Env, call: Call) -> Cache:
     return Cache(None if call.bool("no-cache") else default_folder(dict(env.environ)))
 
 
-def options_for(env: Env, call: Call, checkout: Checkout, scratch: str, progress: Callable[[Unit], None]) -> Options:
-    """How the flags ask for the checkout to be built."""
+def options_for(
+    env: Env,
+    call: Call,
+    checkout: Checkout,
+    scratch: str,
+    progress: Callable[[Unit], None],
+    files: Snapshot | None = None,
+    cache: Cache | None = None,
+) -> Options:
+    """How the flags ask for the checkout to be built; `files` are those of another revision of it."""
     folder = default_folder(dict(env.environ))
     fetcher = Fetcher(env, offline=call.bool("offline"), cache=folder, scratch=scratch)
+    cache = cache or cache_for(env, call)
     return Options(
-        checkout.folder,
-        cache_for(env, call),
+        files or WorkTree(checkout.folder, cache),
+        cache,
         path=checkout.entry,
         place=Place(fetcher.source, fetcher.chart, fetcher.dependency),
         remotes=checkout.remotes,
@@ -105,7 +129,7 @@ def progress(env: Env, what: str) -> Iterator[Callable[[Unit], None]]:
 
         def step(unit: Unit) -> None:
             known.add(unit.id)
-            brought = sum(obj.get("kind") in (KUSTOMIZATION, HELM_RELEASE) for obj in unit.objects)
+            brought = sum(obj.get("kind") in (KUSTOMIZATION, HELM_RELEASE) for obj in unit.indexed)
             total = (bar.tasks[0].total or 0) + brought
             bar.update(task, advance=1, total=total, description=f"{what} {unit.title}")
 
@@ -116,11 +140,12 @@ def progress(env: Env, what: str) -> Iterator[Callable[[Unit], None]]:
 def built(env: Env, call: Call, path: str) -> Iterator[list[Cluster]]:
     """Every cluster of the repository at `path`, rendered."""
     checkout = checkout_of(path)
-    with scratch_folder() as scratch, progress(env, "rendering") as step:
-        options = options_for(env, call, checkout, scratch, step)
-        clusters = build(options)
-        options.cache.trim()
-    yield clusters
+    with scratch_folder() as scratch:
+        with progress(env, "rendering") as step:
+            options = options_for(env, call, checkout, scratch, step)
+            clusters = build(options)
+            options.cache.trim()
+        yield clusters
 
 
 def chosen(clusters: list[Cluster], kind: str, name: str, namespace: str) -> list[tuple[Cluster, Unit]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError, SilentExit
@@ -11,11 +11,12 @@ from pyflux.render.fleet.build import build
 from pyflux.render.fleet.compare import Comparison, Noise, compare
 from pyflux.render.fleet.discover import NoCluster
 from pyflux.verbs.fleet import report
-from pyflux.verbs.fleet.common import KINDS, checkout_of, options_for, progress, scratch_folder
+from pyflux.verbs.fleet.common import KINDS, cache_for, checkout_of, options_for, progress, scratch_folder
 
 if TYPE_CHECKING:
     from pyflux.env import Call, Env
     from pyflux.git.local import LocalRepository
+    from pyflux.render.fleet.cache import Cache
     from pyflux.render.fleet.model import Cluster
 
 WORK_TREE = ""
@@ -70,23 +71,25 @@ def compared(env: Env, call: Call) -> list[Comparison]:
 
     path = call.str("path") or "."
     checkout = checkout_of(path)
+    cache = cache_for(env, call)
     with LocalRepository(path) as repository, scratch_folder() as scratch:
         old, new = _revisions(repository, call)
-        before = _build(env, call, repository, old, scratch)
-        after = _build(env, call, repository, new, scratch)
+        before = _build(env, call, repository, old, scratch, cache)
+        after = _build(env, call, repository, new, scratch, cache)
+        cache.trim()
         if not before and not after:
             raise NoCluster(
                 f"no cluster found in {checkout.folder}, in either revision",
                 hint="name the folder that a cluster syncs, for example --path clusters/production",
             )
-    kind = KINDS.get(call.path[-1], "")
-    name = call.args[0] if call.args else ""
-    if kind:
-        _narrow(before, kind, name)
-        _narrow(after, kind, name)
-        if name and not any(cluster.units for cluster in (*before, *after)):
-            raise PyfluxError(f"there is no {kind} {name} in {checkout.folder}, in either revision")
-    return compare(before, after, Noise(call.strings("strip-attrs"), call.strings("ignore")))
+        kind = KINDS.get(call.path[-1], "")
+        name = call.args[0] if call.args else ""
+        if kind:
+            _narrow(before, kind, name)
+            _narrow(after, kind, name)
+            if name and not any(cluster.units for cluster in (*before, *after)):
+                raise PyfluxError(f"there is no {kind} {name} in {checkout.folder}, in either revision")
+        return compare(before, after, Noise(call.strings("strip-attrs"), call.strings("ignore")))
 
 
 def _revisions(repository: LocalRepository, call: Call) -> tuple[str, str]:
@@ -99,20 +102,17 @@ def _revisions(repository: LocalRepository, call: Call) -> tuple[str, str]:
     return old, to
 
 
-def _build(env: Env, call: Call, repository: LocalRepository, commit: str, scratch: str) -> list[Cluster]:
+def _build(env: Env, call: Call, repository: LocalRepository, commit: str, scratch: str, cache: Cache) -> list[Cluster]:
     checkout = checkout_of(call.str("path") or ".")
+    files = None
     if commit:
-        folder = os.path.join(scratch, commit)
-        os.makedirs(folder, exist_ok=True)
-        if not os.listdir(folder):
-            repository.write(commit, folder)
-        checkout.folder = folder
-        if checkout.entry and not os.path.isdir(os.path.join(folder, checkout.entry)):
+        files = repository.tree(commit, tempfile.mkdtemp(prefix=f"{commit[:8]}-", dir=scratch), cache)
+        if not files.has_folder(checkout.entry):
             # a cluster that is new, or gone: nothing on this side
             return []
     with progress(env, f"rendering {commit[:8] or 'the work tree'}") as step:
         try:
-            return build(options_for(env, call, checkout, scratch, step))
+            return build(options_for(env, call, checkout, scratch, step, files, cache))
         except NoCluster:
             # not bootstrapped yet, or no more
             return []

@@ -82,7 +82,7 @@ def _box(unit: Unit, place: Place) -> str:
     state = state_of(unit)
     colour = _COLOURS.get(state, "#57606a")
     why = unit.error or unit.skipped
-    note = f"{unit.kind} · {unit.namespace} · {state or f'{len(unit.objects)} objects'}"
+    note = f"{unit.kind} · {unit.namespace} · {state or f'{unit.count} objects'}"
     return (
         f"<g><title>{html.escape(unit.title)} {html.escape(why)}</title>"
         f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" class="box" stroke="{colour}"/>'

@@ -54,7 +54,7 @@ def tree(clusters: list[Cluster]) -> str:
 
 
 def _branch(cluster: Cluster, unit: Unit, prefix: str, last: bool) -> Iterator[str]:
-    notes = [f"{len(unit.objects)} objects"] if unit.objects else []
+    notes = [f"{unit.count} objects"] if unit.count else []
     source = source_of(unit)
     if source is not None:
         notes.append(f"from {show_id(source)}")
@@ -114,7 +114,7 @@ def _nodes(cluster: Cluster, number: int) -> dict[ObjectId, tuple[str, str]]:
 def _table(cluster: Cluster) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(unit.title)}</td><td>{html.escape(show_id(source) if source else '')}</td>"
-        f"<td class=n>{len(unit.objects)}</td><td>{html.escape(unit.error or unit.skipped or 'builds')}</td></tr>"
+        f"<td class=n>{unit.count}</td><td>{html.escape(unit.error or unit.skipped or 'builds')}</td></tr>"
         for unit in cluster.ordered()
         for source in [source_of(unit)]
     )

@@ -44,4 +44,4 @@ def _source(unit: Unit) -> str:
 def _state(unit: Unit) -> list[str]:
     builds = "False" if unit.error else "Unknown" if unit.skipped else "True"
     message = unit.error or unit.skipped or "; ".join([*unit.problems, *unit.notes])
-    return [str(len(unit.objects)), builds, message]
+    return [str(unit.count), builds, message]

@@ -10,6 +10,7 @@ import pytest
 from pyflux.render.fleet.build import Options, build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.model import Cluster
+from pyflux.render.fleet.snapshot import WorkTree
 
 SYNC = """\
 apiVersion: source.toolkit.fluxcd.io/v1
@@ -98,7 +99,7 @@ class Repository:
         return cluster
 
     def build_all(self, path: str = "") -> list[Cluster]:
-        return build(Options(str(self.root), Cache(str(self.cache)), path=path))
+        return build(Options(WorkTree(str(self.root)), Cache(str(self.cache)), path=path))
 
 
 @pytest.fixture

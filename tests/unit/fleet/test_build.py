@@ -9,6 +9,7 @@ import pytest
 from pyflux.render.fleet.build import Options, build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.discover import NoCluster, same_place
+from pyflux.render.fleet.snapshot import WorkTree
 
 from .conftest import Repository, kustomization
 
@@ -68,12 +69,12 @@ def test_a_symbolic_link_out_of_the_repository(repository: Repository) -> None:
 def test_the_second_build_of_the_same_content_comes_from_the_cache(repository: Repository) -> None:
     first = repository.build()
     cache = Cache(str(repository.cache))
-    (second,) = build(Options(str(repository.root), cache))
+    (second,) = build(Options(WorkTree(str(repository.root)), cache))
     assert cache.misses == 0
     assert second.units[APPS].objects == first.units[APPS].objects
     repository.put("apps/web.yaml", (repository.root / "apps/web.yaml").read_text().replace("app: web", "app: other"))
     changed = Cache(str(repository.cache))
-    (third,) = build(Options(str(repository.root), changed))
+    (third,) = build(Options(WorkTree(str(repository.root)), changed))
     assert changed.misses == 1
     assert third.units[APPS].objects[0]["spec"]["selector"] == {"matchLabels": {"app": "other"}}
 

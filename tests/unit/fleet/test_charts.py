@@ -12,6 +12,7 @@ import pytest
 from pyflux.render.fleet.build import Options, Place, build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.model import Unavailable, Unit
+from pyflux.render.fleet.snapshot import WorkTree
 
 from .conftest import Repository
 
@@ -35,7 +36,7 @@ def chart(repository: Repository, name: str, more: str = "") -> Path:
 
 def release(repository: Repository, path: str = "./charts/web", place: Place | None = None) -> Unit:
     repository.put("apps/web.yaml", RELEASE % path)
-    (cluster,) = build(Options(str(repository.root), Cache(None), place=place))
+    (cluster,) = build(Options(WorkTree(str(repository.root)), Cache(None), place=place))
     return cluster.units["HelmRelease", "flux-system", "web"]
 
 
@@ -146,7 +147,7 @@ def test_a_chart_made_by_a_generator(repository: Repository) -> None:
     )
     text = RELEASE.partition("spec:")[0] + "spec: {interval: 1h, chartRef: {kind: ExternalArtifact, name: web-chart}}\n"
     repository.put("apps/web.yaml", text)
-    (cluster,) = build(Options(str(repository.root), Cache(None)))
+    (cluster,) = build(Options(WorkTree(str(repository.root)), Cache(None)))
     assert shown(cluster.units["HelmRelease", "flux-system", "web"]) == {"web": "made"}
 
 
