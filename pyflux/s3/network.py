@@ -61,10 +61,10 @@ def cause(error: BaseException, host: str, port: int) -> str:
         return f"tls: failed to verify certificate: x509: {root.verify_message}"
     if isinstance(root, ssl.SSLError):
         return f"tls: {root.reason or root}"
+    if isinstance(root, OSError) and root.strerror and not isinstance(root, TimeoutError):
+        return f"dial tcp {place}: connect: {root.strerror.lower()}"
     if isinstance(error, ConnectTimeoutError):
         return f"dial tcp {place}: i/o timeout"
     if isinstance(error, TooSlow) or isinstance(root, TimeoutError):
         return f"read tcp {place}: i/o timeout"
-    if isinstance(root, OSError) and root.strerror:
-        return f"dial tcp {place}: connect: {root.strerror.lower()}"
     return "the connection broke"

@@ -30,7 +30,7 @@ class World:
     def remove(self) -> None:
         """Deletes the test's Flux objects, so that the controllers have no more work with them."""
         client = self.pair.client
-        for name in ("Kustomization", "HelmRelease", "GitRepository", "HelmRepository", "OCIRepository"):
+        for name in ("Kustomization", "HelmRelease", "GitRepository", "HelmRepository", "OCIRepository", "Bucket"):
             where = kind(name).resource
             for obj in client.list(where, self.namespace).items:
                 try:

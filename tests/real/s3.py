@@ -36,8 +36,19 @@ class S3(OneServer):
         self._server = Server("s3", command, self.folder / "s3.log", env=environment)
         self._server.wait_until(lambda: listening(port), 15)
 
-    def put(self, key: str, text: str) -> None:
+    def make(self, bucket: str) -> None:
+        """Makes a bucket."""
+        self._send("PUT", bucket)
+
+    def put(self, key: str, text: str | bytes, bucket: str = BUCKET) -> None:
         """Stores an object."""
-        url = f"http://{self.address}/{BUCKET}/{quote(key)}"
-        with urllib.request.urlopen(urllib.request.Request(url, text.encode(), method="PUT"), timeout=10):
+        self._send("PUT", f"{bucket}/{quote(key)}", text if isinstance(text, bytes) else text.encode())
+
+    def delete(self, key: str, bucket: str = BUCKET) -> None:
+        """Removes an object."""
+        self._send("DELETE", f"{bucket}/{quote(key)}")
+
+    def _send(self, method: str, path: str, body: bytes | None = None) -> None:
+        request = urllib.request.Request(f"http://{self.address}/{path}", body, method=method)
+        with urllib.request.urlopen(request, timeout=10):
             pass
