@@ -243,7 +243,7 @@ def test_only_what_begins_with_the_prefix(store: Store) -> None:
     assert store.members() == {"a/one.yaml": "1", ".sourceignore": "two.yaml"}
     # the region is not asked for, and signed
     assert not any("location" in target for _, target in store.guard.requests)
-    assert all("/eu-somewhere-1/s3/" in one["Authorization"] for one in store.guard.headers)
+    assert all("/eu-somewhere-1/s3/" in one["authorization"] for one in store.guard.headers)
     store.apply(prefix="a", region=None, ignore="!two.yaml")
     store.stored(store.revision("c.yaml", ".sourceignore"))
 
@@ -363,7 +363,7 @@ def test_a_storage_behind_a_proxy(store: Store) -> None:
     store.stored(store.revision())
     assert all(target.startswith(f"http://{storage}/") for _, target in store.guard.requests)
     login = "Basic " + base64.b64encode(b"me:proxy-password").decode()
-    assert all(one["Proxy-Authorization"] == login for one in store.guard.headers)
+    assert all(one["proxy-authorization"] == login for one in store.guard.headers)
     store.secret("proxy", username="me")
     store.reconcile(check=False)
     text = f"failed to get proxy URL: secret '{store.world.namespace}/proxy': key 'address' not found"
@@ -394,19 +394,16 @@ def test_a_chart_from_a_bucket(store: Store) -> None:
     wait_until("the chart is packaged anew", lambda: packaged(1), 60)
 
 
-@pytest.mark.parametrize(
-    ("provider", "more"),
-    [("aws", {}), ("gcp", {}), ("azure", {}), ("gcp", {"secretRef": {"name": "login"}})],
-)
-def test_a_provider_of_a_cloud_is_refused(store: Store, provider: str, more: Obj) -> None:
+def test_a_provider_of_a_cloud_is_refused(store: Store) -> None:
     if not store.world.pair.ours:
         pytest.skip("the official source-controller logs in at clouds")
     store.login()
-    store.apply(provider=provider, **{"secretRef": None, **more})
-    text = f"failed to get credential from '{provider}': pyflux's controllers do not log in at cloud providers"
-    obj = store.failed(text, "AuthenticationFailed")
-    assert said(obj, "Ready")[2] == text
-    assert said(obj, "Stalled") == ("True", "AuthenticationFailed", text)
+    for provider, more in (("aws", {}), ("gcp", {}), ("azure", {}), ("gcp", {"secretRef": {"name": "login"}})):
+        store.apply(provider=provider, **{"secretRef": None, **more})
+        text = f"failed to get credential from '{provider}': pyflux's controllers do not log in at cloud providers"
+        obj = store.failed(text, "AuthenticationFailed")
+        assert said(obj, "Ready")[2] == text
+        assert said(obj, "Stalled") == ("True", "AuthenticationFailed", text)
     assert "not log in at cloud providers" in store.reconcile(check=False)
 
 

@@ -60,6 +60,7 @@ class Guard:
         self.requests: list[tuple[str, str]] = []
         """Method and target of every request that was let in."""
         self.headers: list[dict[str, str]] = []
+        """Their headers, with names in lower case."""
         guard = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,7 +75,7 @@ class Guard:
                     return
                 # a proxy is asked for whole URLs
                 guard.requests.append((self.command, self.path))
-                guard.headers.append(dict(self.headers.items()))
+                guard.headers.append({name.lower(): value for name, value in self.headers.items()})
                 connection = http.client.HTTPConnection(backend, timeout=20)
                 kept = {name: value for name, value in self.headers.items() if name.lower() in ("range", "if-match")}
                 connection.request(self.command, target, headers=kept)

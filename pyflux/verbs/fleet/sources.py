@@ -1,4 +1,4 @@
-"""Brings what a repository refers to but does not hold: Git and OCI sources, and charts. `--offline` forbids it.
+"""Brings what a repository refers to but does not hold: Git and OCI sources, buckets, charts. `--offline` forbids it.
 
 What has an immutable name (a chart's version, a commit, a digest) is kept in the cache folder.
 """
@@ -11,12 +11,14 @@ import re
 import shutil
 import tempfile
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
 from pyflux.render import helm
 from pyflux.render.fleet.charts import in_artifact
 from pyflux.render.fleet.model import Obj, ObjectId, Unavailable, Undefined, id_of, show_id
+from pyflux.verbs.fleet import buckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +43,8 @@ class Fetcher:
         self._digests: dict[str, str] = {}
         """Manifests' digests by the folders of artifacts that no chart was read from yet."""
 
-    def source(self, obj: Obj) -> str:
-        """The folder of a source object. Raises Unavailable."""
+    def source(self, obj: Obj, index: Mapping[ObjectId, Obj] = MappingProxyType({})) -> str:
+        """The folder of a source object; `index` has the Secrets that it may need. Raises Unavailable."""
         kind = obj.get("kind")
         spec = obj.get("spec") or {}
         name = show_id(id_of(obj))
@@ -53,6 +55,12 @@ class Fetcher:
             self._online(f"{name} is an artifact in a registry")
             try:
                 return self._once(f"oci {spec.get('url')} {_wanted(spec)}", lambda: self._oci(spec))
+            except Unavailable as why:
+                raise Unavailable(f"{name}: {why.message}") from None
+        if kind == "Bucket":
+            self._online(f"{name} is in a storage")
+            try:
+                return self._once(f"bucket {id_of(obj)[1]} {spec}", lambda: self._bucket(obj, index))
             except Unavailable as why:
                 raise Unavailable(f"{name}: {why.message}") from None
         raise Unavailable(f"{name} can only be had in the cluster; --local-sources {name}=FOLDER stands in for it")
@@ -82,7 +90,7 @@ class Fetcher:
         if source_id[0] == "HelmRepository":
             return self._helm(source, str(template.get("chart", "")), str(template.get("version") or ""))
         if source_id[0] == "OCIRepository":
-            return self._chart_of(self.source(source))
+            return self._chart_of(self.source(source, index))
         raise Unavailable(f"charts from {show_id(source_id)} can only be had in the cluster")
 
     def dependency(self, repository: str, name: str, version: str) -> str:
@@ -138,6 +146,11 @@ class Fetcher:
             recurse_submodules=bool(spec.get("recurseSubmodules")),
             sparse=tuple(spec.get("sparseCheckout") or ()),
         )
+        return folder
+
+    def _bucket(self, obj: Obj, index: Mapping[ObjectId, Obj]) -> str:
+        folder = self._folder()
+        buckets.fetch(self._env, obj, index, folder)
         return folder
 
     def _oci(self, spec: Obj) -> str:
