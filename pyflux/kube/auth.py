@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 
 def resolve(target: Target) -> None:
-    """Fetches the credentials that `target` only names, once. Raises ConfigError."""
+    """Fetches the credentials that `target` only names. Raises ConfigError."""
     if target.exec_plugin is not None:
-        plugin, target.exec_plugin = target.exec_plugin, None
-        _apply(target, run_plugin(plugin, target))
+        _apply(target, run_plugin(target.exec_plugin, target))
     elif target.auth_provider is not None:
-        provider, target.auth_provider = target.auth_provider, None
-        target.token = _legacy(provider)
+        target.token = _legacy(target.auth_provider)
+    target.fetched = True
 
 
 def _apply(target: Target, status: dict[str, Any]) -> None:
@@ -34,7 +33,7 @@ def _apply(target: Target, status: dict[str, Any]) -> None:
         target.token = str(status["token"])
     if status.get("clientCertificateData"):
         target.cert = str(status["clientCertificateData"]).encode()
-        target.key = str(status.get("clientKeyData") or "").encode()
+        target.key = str(status["clientKeyData"]).encode()
 
 
 def run_plugin(plugin: dict[str, Any], target: Target) -> dict[str, Any]:
@@ -79,12 +78,25 @@ def run_plugin(plugin: dict[str, Any], target: Target) -> dict[str, Any]:
         raise ConfigError(f"getting credentials: exec: {name}: {why}") from None
     if done.returncode:
         raise ConfigError(f"getting credentials: exec: executable {name} failed with exit code {done.returncode}")
+    return _status(done.stdout, name, version)
+
+
+def _status(printed: bytes, name: str, version: str) -> dict[str, Any]:
+    """The `status` of the ExecCredential that the plugin `name` printed, in the API version it was asked for."""
     try:
-        status = json.loads(done.stdout)["status"]
+        credential = json.loads(printed)
+        status, given = credential["status"], credential["apiVersion"]
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"getting credentials: exec: {name} printed no ExecCredential") from None
-    if not isinstance(status, dict) or not (status.get("token") or status.get("clientCertificateData")):
-        raise ConfigError(f"getting credentials: exec: {name} gave neither a token nor a client certificate")
+    if given != version:
+        asked = f"exec plugin is configured to use API version {version}"
+        raise ConfigError(f"getting credentials: {asked}, plugin returned version {given}")
+    if not isinstance(status, dict) or not any(
+        status.get(key) for key in ("token", "clientCertificateData", "clientKeyData")
+    ):
+        raise ConfigError("getting credentials: exec plugin didn't return a token or cert/key pair")
+    if bool(status.get("clientCertificateData")) != bool(status.get("clientKeyData")):
+        raise ConfigError("getting credentials: exec plugin returned only certificate or key, not both")
     return status
 
 

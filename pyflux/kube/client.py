@@ -12,7 +12,7 @@ from pyflux.catalog.resources import Resource, built_in
 from pyflux.errors import Gone, KubeError, NoMatch, NotFound, Unauthorized, Unreachable, kube_error
 from pyflux.kube import request as req
 from pyflux.kube.listing import loads, read_list, read_object
-from pyflux.kube.transport import Connection, Dropped, Response, is_loopback
+from pyflux.kube.transport import Connection, Cut, Dropped, Response, is_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Client:
         if self._headers is not None:
             return self._headers
         target = self._target
-        if target.exec_plugin is not None or target.auth_provider is not None:
+        if not target.fetched and (target.exec_plugin is not None or target.auth_provider is not None):
             from pyflux.kube.auth import resolve
 
             resolve(target)
@@ -119,15 +119,29 @@ class Client:
         self._headers = headers
         return headers
 
-    def send(self, request: Request, reader: Reader | None = None) -> Response:
+    def _renew(self) -> bool:
+        """Whether a login that was taken so far and is refused now could be fetched anew, and is another by that.
+
+        Tokens of exec plugins live for minutes, and those of service accounts are written anew every hour.
+        """
+        target = self._target
+        if not target.accepted or not (target.exec_plugin or target.auth_provider or target.token_file):
+            return False
+        before = (self._headers, target.cert)
+        target.accepted = target.fetched = False
+        self._headers = None
+        changed = (self._login(), target.cert) != before
+        self._connection.close()
+        return changed
+
+    def send(self, request: Request, reader: Reader | None = None, *, attempts: int = _ATTEMPTS) -> Response:
         """Sends one request, again where that is safe and may help. Raises KubeError for 400 and above.
 
         `reader` turns the body into the answer's `value` while it comes in.
         """
-        headers = self._login()
-        data = request.encode(self._connection.base, headers)
         attempt = 0
         while True:
+            data = request.encode(self._connection.base, self._login())
             attempt += 1
             used = self._connection.is_open
             try:
@@ -135,12 +149,20 @@ class Client:
                 response = self._connection.response(reader)
             except Dropped as error:
                 # an idle connection that the server closed is not a failure: nothing was read of it
-                if attempt < _ATTEMPTS and (request.repeatable or (used and attempt == 1)):
+                if (request.repeatable and attempt < attempts) or (used and attempt == 1):
                     if not used:
                         self._sleep(0.1 * 2**attempt)
                     continue
                 raise self._connection.unreachable(OSError(str(error))) from None
-            if response.status in _RETRY_STATUS and attempt < _ATTEMPTS and self._may_repeat(request, response):
+            except Cut:
+                if request.repeatable and attempt < attempts:
+                    self._sleep(0.1 * 2**attempt)
+                    continue
+                raise
+            if response.status == 401 and self._renew():
+                continue
+            self._target.accepted = self._target.accepted or response.status != 401
+            if response.status in _RETRY_STATUS and attempt < attempts and self._may_repeat(request, response):
                 self._sleep(min(_retry_after(response) or 0.2 * 2**attempt, 10.0))
                 continue
             if response.status >= 400:
@@ -149,7 +171,7 @@ class Client:
 
     @staticmethod
     def _may_repeat(request: Request, response: Response) -> bool:
-        return response.status == 429 or (request.repeatable and response.status != 429)
+        return response.status == 429 or request.repeatable
 
     def send_many(
         self, requests: Sequence[Request], readers: Sequence[Reader | None] | None = None
@@ -167,22 +189,27 @@ class Client:
             self._connection.send(b"".join(request.encode(base, headers) for request in requests))
             for request, reader in zip(requests, how, strict=True):
                 response = self._connection.response(reader)
-                if response.status in _RETRY_STATUS:
+                if response.status in _RETRY_STATUS or (response.status == 401 and self._target.accepted):
                     break
+                self._target.accepted = self._target.accepted or response.status != 401
                 answers.append(error_of(request, response) if response.status >= 400 else response)
                 if not self._connection.is_open:
                     break
-        except Dropped:
+        except (Dropped, Cut):
             pass
         if len(answers) < len(requests):
             self._connection.close()
+        attempts = _ATTEMPTS
         for index in range(len(answers), len(requests)):
             try:
-                answers.append(self.send(requests[index], how[index]))
+                answers.append(self.send(requests[index], how[index], attempts=attempts))
             except Unreachable:
                 raise
             except KubeError as error:
                 answers.append(error)
+                if error.status in _RETRY_STATUS:
+                    # one was given its time, and the server has had enough: the others are not to take as much again
+                    attempts = 1
         return answers
 
     # -- reading
@@ -377,7 +404,11 @@ class Client:
             bookmarks=bookmarks,
         )
         for line in self._lines(request, timeout):
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                why = "the server closed the connection in the middle of an event"
+                raise self._connection.unreachable(OSError(why)) from None
             kind, obj = event["type"], event["object"]
             if kind == "ERROR":
                 raise kube_error(int(obj.get("code") or 500), obj.get("reason") or "", obj.get("message") or "")
@@ -396,14 +427,14 @@ class Client:
         """What is there now as ADDED, then what happens, through reconnects, until `timeout` seconds are over."""
         deadline = time.monotonic() + timeout
         selector = _name_selector(name, fields)
-        version = ""
+        version, listed = "", False
         while (left := deadline - time.monotonic()) > 0:
-            if not version:
-                listing = self.list(resource, namespace, labels=labels, fields=selector)
-                version = listing.resource_version
-                for obj in listing.items:
-                    yield "ADDED", obj
             try:
+                if not version:
+                    listing = self.list(resource, namespace, labels=labels, fields=selector)
+                    version, listed = listing.resource_version, True
+                    for obj in listing.items:
+                        yield "ADDED", obj
                 for kind, obj in self.watch(
                     resource,
                     namespace,
@@ -417,20 +448,27 @@ class Client:
                         yield kind, obj
             except Gone:
                 version = ""
-            except Unreachable:
+            except KubeError as error:
+                # a server that is started anew, or has too much to do, comes back
+                if not listed or not (isinstance(error, Unreachable) or error.status == 429 or error.status >= 500):
+                    raise
                 if deadline - time.monotonic() <= 0:
                     return
                 self._sleep(0.5)
 
     def _lines(self, request: Request, timeout: float) -> Iterator[bytes]:
         connection = Connection(self._target, self._timeout)
-        headers = [pair for pair in self._login() if pair[0] != "Accept-Encoding"]
         try:
-            try:
-                connection.send(request.encode(connection.base, headers))
-                head = connection.head()
-            except Dropped as error:
-                raise connection.unreachable(OSError(str(error))) from None
+            while True:
+                headers = [pair for pair in self._login() if pair[0] != "Accept-Encoding"]
+                try:
+                    connection.send(request.encode(connection.base, headers))
+                    head = connection.head()
+                except Dropped as error:
+                    raise connection.unreachable(OSError(str(error))) from None
+                if head.status != 401 or not self._renew():
+                    break
+                connection.close()
             if head.status >= 400:
                 raise error_of(request, Response(head.status, head.headers, b"".join(connection.pieces(head))))
             # a silent stream is normal; the server ends it at its own time limit

@@ -26,12 +26,14 @@ class Target:
     """One API server and one identity. PEM texts are bytes; empty where not used."""
 
     __slots__ = (
+        "accepted",
         "auth_provider",
         "ca",
         "cert",
         "compression",
         "context",
         "exec_plugin",
+        "fetched",
         "impersonate",
         "insecure",
         "key",
@@ -62,6 +64,10 @@ class Target:
         self.impersonate: list[tuple[str, str]] = []
         """Headers of the identity to act as."""
         self.compression = True
+        self.fetched = False
+        """Whether the credentials of `exec_plugin` or `auth_provider` are here by now."""
+        self.accepted = False
+        """Whether the API server has taken this login once."""
 
     def copy(self) -> Target:
         other = Target(self.server)

@@ -14,16 +14,38 @@ def from_environment(server: str, environ: Mapping[str, str]) -> str:
     proxy = environ.get(name) or environ.get(name.lower()) or ""
     if not proxy:
         return ""
-    host = rest.split("/")[0].rsplit(":", 1)[0].strip("[]").lower()
+    host, port = _host_and_port(rest.partition("/")[0].lower())
+    port = port or ("443" if scheme == "https" else "80")
     if host == "localhost" or host.startswith("127.") or host == "::1":
         return ""
     for pattern in (environ.get("NO_PROXY") or environ.get("no_proxy") or "").split(","):
-        entry = pattern.strip().lower()
-        if entry == "*" or (entry and (host == entry.lstrip(".") or host.endswith("." + entry.lstrip(".")))):
-            return ""
-        if "/" in entry and _in_network(host, entry):
+        if _excepts(pattern.strip().lower(), host, port):
             return ""
     return proxy if "://" in proxy else "http://" + proxy
+
+
+def _excepts(entry: str, host: str, port: str) -> bool:
+    """Whether an entry of NO_PROXY means host:port: `*`, a network, a host or domain, these two with a port or not."""
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return _in_network(host, entry)
+    name, only = _host_and_port(entry)
+    name = name.lstrip(".")
+    if not name or (only and only != port):
+        return False
+    return host == name or host.endswith("." + name)
+
+
+def _host_and_port(place: str) -> tuple[str, str]:
+    """HOST[:PORT], [IPv6][:PORT] or a bare IPv6 address; an empty port where none is named."""
+    if place.startswith("["):
+        host, _, after = place[1:].partition("]")
+        return host, after.removeprefix(":")
+    if place.count(":") > 1:
+        return place, ""
+    host, _, port = place.partition(":")
+    return host, port
 
 
 def _in_network(host: str, network: str) -> bool:

@@ -27,6 +27,10 @@ class Dropped(Exception):
     """The connection ended before an answer began."""
 
 
+class Cut(Unreachable):
+    """The connection ended in the middle of an answer."""
+
+
 class Head:
     """Status and headers (names in lower case) of an answer."""
 
@@ -117,7 +121,7 @@ class Connection:
         try:
             sock = self._dial()
             if self.scheme == "https":
-                sock = _wrap(sock, self._target, self._target.server_name or self.host)
+                sock = wrap(sock, self._target, self._target.server_name or self.host)
         except (OSError, ValueError) as error:
             raise self.unreachable(error) from None
         sock.settimeout(self._timeout)
@@ -131,36 +135,11 @@ class Connection:
             address: Any = (_ascii(self.host), self._port)
             sock = socket.create_connection(address, wait)
         else:
-            sock = self._dial_proxy(wait)
+            from pyflux.kube.tunnel import dial
+
+            sock = dial(self._target.proxy, self.host, self._port, wait)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return sock
-
-    def _dial_proxy(self, wait: float) -> socket.socket:
-        scheme, host, port, _ = split_url(self._target.proxy)
-        if scheme not in ("http", "https"):
-            raise ValueError(f"proxy scheme {scheme} is not supported (http and https are)")
-        sock = socket.create_connection((host, port), wait)
-        if scheme == "https":
-            sock = _wrap(sock, Target(self._target.proxy), host)
-        login = self._target.proxy.partition("://")[2].rpartition("@")[0]
-        extra = ""
-        if login:
-            from base64 import b64encode
-            from urllib.parse import unquote
-
-            extra = f"Proxy-Authorization: Basic {b64encode(unquote(login).encode()).decode()}\r\n"
-        where = self.authority
-        sock.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n{extra}\r\n".encode())
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            piece = sock.recv(1)
-            if not piece or len(answer) > _MAX_HEAD:
-                raise OSError(f"the proxy at {host}:{port} hung up")
-            answer += piece
-        status = answer.split(b" ", 2)[1:2]
-        if status != [b"200"]:
-            raise OSError(f"the proxy at {host}:{port} refused: {answer.splitlines()[0].decode('latin-1')}")
         return sock
 
     def send(self, data: bytes) -> None:
@@ -243,9 +222,13 @@ class Connection:
                 keep = False
                 while piece := file.read(65536):
                     yield piece
-        except (OSError, ValueError) as error:
+        except TimeoutError as error:
             self.close()
             raise self.unreachable(error) from None
+        except (OSError, ValueError) as error:
+            self.close()
+            failed = self.unreachable(error)
+            raise Cut(failed.message, hint=failed.hint) from None
         if not keep:
             self.close()
 
@@ -281,7 +264,8 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         file.readline(8)
 
 
-def _wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
+def wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
+    """TLS over `sock`, as the kubeconfig wants it, with a server that must have a certificate for `name`."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,116 @@ def test_a_write_on_a_fresh_connection_is_never_sent_twice(server: Server, clien
 def test_reads_are_repeated_when_the_server_is_busy(server: Server, client: Client) -> None:
     server.answers = [failure(503, "", "busy"), failure(429, "", "slow down"), page("a")]
     assert len(client.list(PODS).items) == 1
+
+
+def cut(*names: str) -> bytes:
+    """A page that ends with its connection, before its last byte."""
+    return page(*names).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)[:-3]
+
+
+def test_a_read_that_was_cut_off_is_repeated(server: Server, client: Client) -> None:
+    server.answers = [cut("a"), page("a")]
+    assert len(client.list(PODS).items) == 1
+
+
+def test_many_lists_survive_one_that_was_cut_off(server: Server, client: Client) -> None:
+    server.answers = [page("a"), cut("b"), page("b"), page("c")]
+    found = client.list_many([(PODS, ""), (PODS, "x"), (PODS, "y")])
+    assert [listing.items[0]["metadata"]["name"] for listing in found if not isinstance(listing, KubeError)] == [
+        "a",
+        "b",
+        "c",
+    ]
+
+
+def test_a_write_that_was_cut_off_is_never_sent_twice(server: Server, client: Client) -> None:
+    server.answers = [cut("a"), answer({"metadata": {"name": "a"}}, 201)]
+    with pytest.raises(Unreachable, match="in the middle of an answer"):
+        client.create(PODS, {"metadata": {"name": "a", "namespace": "x"}})
+    assert len(server.seen) == 1
+
+
+def test_a_server_that_has_too_much_to_do_is_asked_for_one_list_in_vain(server: Server) -> None:
+    busy = failure(429, "TooManyRequests", "slow down")
+    server.answers = [busy.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1), *([busy] * 6)]
+    slept: list[float] = []
+    client = Client(Target(server.url), timeout=5, sleep=slept.append)
+    found = client.list_many([(PODS, "a"), (PODS, "b"), (PODS, "c")])
+    assert [answer.status for answer in found if isinstance(answer, KubeError)] == [429, 429, 429]
+    assert len(slept) == 3
+
+
+def test_a_followed_list_outlives_a_server_that_is_busy_or_away(server: Server, client: Client) -> None:
+    event = json.dumps({"type": "ADDED", "object": {"metadata": {"name": "b", "resourceVersion": "9"}}}).encode()
+    stream = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(event):x}\r\n".encode() + event
+    server.answers = [
+        page("a"),
+        failure(429, "TooManyRequests", "slow down"),
+        failure(500, "InternalError", "no leader"),
+        None,
+        stream + b"\r\n0\r\n\r\n",
+    ]
+    events = client.follow(PODS, timeout=20)
+    assert [(kind, obj["metadata"]["name"]) for kind, obj in (next(events), next(events))] == [
+        ("ADDED", "a"),
+        ("ADDED", "b"),
+    ]
+
+
+def test_an_event_that_was_cut_off(server: Server, client: Client) -> None:
+    server.answers = [b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"type": "ADD']
+    with pytest.raises(Unreachable, match="in the middle of an event"):
+        next(client.watch(PODS, resource_version="7"))
+
+
+REFUSED = failure(401, "Unauthorized", "Unauthorized")
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text("old")
+    return path
+
+
+@pytest.mark.parametrize("how", ["one", "many", "watch"])
+def test_a_token_that_was_written_anew_is_read_anew(server: Server, token_file: Path, how: str) -> None:
+    target = Target(server.url)
+    target.token_file = str(token_file)
+    client = Client(target, timeout=5, sleep=lambda _: None)
+    server.answers = [page("a")]
+    client.list(PODS)
+    token_file.write_text("new")
+    server.answers = [REFUSED, page("b"), page("c")]
+    if how == "one":
+        assert client.list(PODS).items[0]["metadata"]["name"] == "b"
+    elif how == "many":
+        # once in the row of requests, once more alone
+        server.answers.insert(0, REFUSED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        assert not any(isinstance(found, KubeError) for found in client.list_many([(PODS, ""), (PODS, "x")]))
+    else:
+        line = json.dumps({"type": "ADDED", "object": {"metadata": {"name": "b"}}}).encode()
+        server.answers[1] = answer(line)
+        assert next(client.watch(PODS, resource_version="7"))[0] == "ADDED"
+    assert dict(client.login())["Authorization"] == "Bearer new"
+
+
+def test_a_login_that_was_never_taken_is_not_tried_again(server: Server, token_file: Path) -> None:
+    target = Target(server.url)
+    target.token_file = str(token_file)
+    server.answers = [REFUSED, page("a")]
+    with pytest.raises(Unauthorized):
+        Client(target, timeout=5, sleep=lambda _: None).list(PODS)
+
+
+def test_a_login_that_stays_the_same_is_refused_once(server: Server, token_file: Path) -> None:
+    target = Target(server.url)
+    target.token_file = str(token_file)
+    client = Client(target, timeout=5, sleep=lambda _: None)
+    server.answers = [page("a"), REFUSED, page("a")]
+    client.list(PODS)
+    with pytest.raises(Unauthorized):
+        client.list(PODS)
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,13 @@ def test_a_folder_is_no_kubeconfig(tmp_path: Path) -> None:
         ("https://k.example", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".example"}, ""),
         ("https://10.1.2.3", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "10.0.0.0/8"}, ""),
         ("https://127.0.0.1:6443", {"HTTPS_PROXY": "http://p:1"}, ""),
+        ("https://[fd00::1]", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "fd00::1"}, ""),
+        ("https://[fd00::1]:6443", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "fd00::/8"}, ""),
+        ("https://[::1]", {"HTTPS_PROXY": "http://p:1"}, ""),
+        ("https://k.example:6443", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "k.example:6443"}, ""),
+        ("https://k.example", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "k.example:443"}, ""),
+        ("https://k.example", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "k.example:6443"}, "http://p:1"),
+        ("https://k.example", {"HTTPS_PROXY": "socks5://p:1"}, "socks5://p:1"),
         ("http://k.example", {"HTTPS_PROXY": "http://p:1"}, ""),
     ],
 )
