@@ -104,6 +104,7 @@ def render(release: Obj, source: ChartSource, values: Obj) -> list[Obj]:
     namespace = release_namespace(release)
     install = (release.get("spec") or {}).get("install") or {}
     lenient = bool(install.get("disableSchemaValidation"))
+    path = source.path
     try:
         with _prepared(source, without_schema=lenient) as path, helm.Chart.load(path) as chart:
             crds = [entry["data"] for entry in chart.crds] if _wants_crds(install) else []
@@ -113,7 +114,9 @@ def render(release: Obj, source: ChartSource, values: Obj) -> list[Obj]:
                 values, name=release_name(release), namespace=namespace, is_install=True, revision=1
             )
     except helm.HelmError as error:
-        raise HelmError(" ".join(str(error).split())) from None
+        # the chart may be a copy in a private folder
+        text = str(error).replace(f"{path}/", "").replace(path, os.path.basename(source.path))
+        raise HelmError(" ".join(text.split())) from None
     definitions = [obj for text in crds for obj in _objects("crds", text)]
     for obj in definitions:
         _label(obj, _origin(release), {})
@@ -183,12 +186,17 @@ def set_build(chart: str, build: str) -> None:
         with open(path, encoding="utf-8") as file:
             metadata = load(file.read(), strict=False)
     except (OSError, UnicodeDecodeError, YamlError) as why:
-        raise HelmError(f"failed to load {_CHART}: {why}") from None
+        raise HelmError(f"failed to load {_CHART}: {_reason(why)}") from None
     if not isinstance(metadata, dict):
         raise HelmError(f"failed to load {_CHART}: it is not a mapping")
     metadata["version"] = f"{str(metadata.get('version', '')).partition('+')[0]}+{build}"
     with open(path, "w", encoding="utf-8") as file:
         file.write(dump(metadata))
+
+
+def _reason(why: Exception) -> str:
+    """What is wrong with a file that the message names already: it may be a copy in a private folder."""
+    return (why.strerror or str(why)) if isinstance(why, OSError) else str(why)
 
 
 def _merged_files(base: str, names: tuple[str, ...], *, ignore_missing: bool) -> Obj:
@@ -206,7 +214,7 @@ def _merged_files(base: str, names: tuple[str, ...], *, ignore_missing: bool) ->
             with open(path, encoding="utf-8") as file:
                 found = load(file.read(), strict=False)
         except (OSError, UnicodeDecodeError, YamlError) as why:
-            raise HelmError(f"unmarshaling values from '{name}' failed: {why}") from None
+            raise HelmError(f"unmarshaling values from '{name}' failed: {_reason(why)}") from None
         if found is not None and not isinstance(found, dict):
             raise HelmError(f"unmarshaling values from '{name}' failed: it is not a mapping")
         merged = merge(merged, found or {})

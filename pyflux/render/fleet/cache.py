@@ -42,8 +42,6 @@ class Cache:
         """`folder` None keeps nothing."""
         self._folder = folder
         self._digests: dict[tuple[str, int, int], str] = {}
-        self.hits = 0
-        self.misses = 0
         self._added = False
 
     def key(self, *parts: str, contents: Iterable[tuple[str, str]] = ()) -> str:
@@ -77,12 +75,9 @@ class Cache:
             return None
         try:
             with open(self._path(key), "rb") as file:
-                value = json.loads(file.read())
+                return json.loads(file.read())
         except (OSError, ValueError):
-            self.misses += 1
             return None
-        self.hits += 1
-        return value
 
     def has(self, key: str) -> bool:
         """Whether there is a value, unread."""

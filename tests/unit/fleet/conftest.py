@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,20 @@ def write(root: Path, files: dict[str, str]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def commit(root: Path) -> str:
+    """Commits everything in a work tree, with symbolic links and without what is gone; the commit."""
+    from dulwich.repo import Repo
+
+    with Repo(str(root)) as repository:
+        there = [path.relative_to(root) for path in root.rglob("*") if path.is_symlink() or path.is_file()]
+        tree = repository.get_worktree()
+        paths = {str(path) for path in there if path.parts[0] != ".git"}
+        tree.stage(sorted(paths | {os.fsdecode(path) for path in repository.open_index()}))
+        person = b"A <a@example.com>"
+        made: bytes = tree.commit(b"Change", committer=person, author=person)
+        return made.decode()
 
 
 class Repository:

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyflux.render.fleet.build import Options, build
-from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.discover import NoCluster, same_place
-from pyflux.render.fleet.snapshot import WorkTree
 
 from .conftest import Repository, kustomization
 
@@ -64,19 +61,6 @@ def test_a_symbolic_link_out_of_the_repository(repository: Repository) -> None:
     (repository.root / "apps" / "web.yaml").symlink_to("/etc/passwd")
     repository.put("apps/kustomization.yaml", "resources: [web.yaml]\n")
     assert "is not in or below" in repository.build().units[APPS].error
-
-
-def test_the_second_build_of_the_same_content_comes_from_the_cache(repository: Repository) -> None:
-    first = repository.build()
-    cache = Cache(str(repository.cache))
-    (second,) = build(Options(WorkTree(str(repository.root)), cache))
-    assert cache.misses == 0
-    assert second.units[APPS].objects == first.units[APPS].objects
-    repository.put("apps/web.yaml", (repository.root / "apps/web.yaml").read_text().replace("app: web", "app: other"))
-    changed = Cache(str(repository.cache))
-    (third,) = build(Options(WorkTree(str(repository.root)), changed))
-    assert changed.misses == 1
-    assert third.units[APPS].objects[0]["spec"]["selector"] == {"matchLabels": {"app": "other"}}
 
 
 def test_a_folder_without_bootstrap_can_be_named(repository: Repository) -> None:
