@@ -146,8 +146,12 @@ class Env:
         self.monotonic = monotonic
 
     def write(self, text: str) -> None:
-        """Data for stdout, exactly as given."""
-        self.stdout.write(text)
+        """Data for stdout, exactly as given. An OSError names stdout."""
+        try:
+            self.stdout.write(text)
+        except OSError as error:
+            error.filename = error.filename or "stdout"
+            raise
 
     def fancy(self, stream: TextIO | None = None) -> bool:
         """True where colour and live views are welcome: a terminal, no NO_COLOR, no dumb TERM."""

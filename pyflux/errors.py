@@ -9,6 +9,8 @@ from __future__ import annotations
 EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+"""As shells show a program that was ended by SIGPIPE, which is how flux and kubectl leave `| head`."""
 
 
 class PyfluxError(Exception):

@@ -14,6 +14,7 @@ from pyflux.env import Call, Env
 from pyflux.errors import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
+    EXIT_NO_READER,
     EXIT_OK,
     PyfluxError,
     SilentExit,
@@ -195,20 +196,23 @@ def run(argv: list[str], env: Env | None = None) -> int:
     except BrokenPipeError:
         # the reader of our output went away, as `head` does; nothing more can be said to it
         _discard_stdout()
-        return EXIT_FAILURE
+        return EXIT_NO_READER
     except OSError as error:
         # a full disk under our output, a file that may not be read: the system's word for it is the cause
-        _flush(world)
-        where = f"{error.filename}: " if error.filename else ""
+        where = "" if _flush(world) else "stdout: "
+        where = f"{error.filename}: " if error.filename else where
         world.log.failure(f"{where}{error.strerror or error}")
         return EXIT_FAILURE
 
 
-def _flush(world: Env) -> None:
+def _flush(world: Env) -> bool:
+    """Writes out what there is for stdout; whether that could be done."""
     try:
         world.stdout.flush()
     except (OSError, ValueError):
         _discard_stdout()
+        return False
+    return True
 
 
 def _discard_stdout() -> None:

@@ -68,10 +68,10 @@ class World:
         out, err = process.communicate(timeout=120)
         return Result(process.returncode, out, err)
 
-    def shell(self, line: str) -> Result:
+    def shell(self, line: str, environ: Mapping[str, str] | None = None) -> Result:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
-            env={**self.environ, "PYFLUX": PROGRAM},
+            env={**self.environ, **(environ or {}), "PYFLUX": PROGRAM},
             capture_output=True,
             text=True,
             timeout=120,
@@ -386,16 +386,34 @@ def test_ctrl_c_ends_a_wait_at_once(cluster: World, repository: str) -> None:
     assert time.monotonic() - start < 10
 
 
-def test_a_reader_that_goes_away(alone: World) -> None:
-    result = alone.shell('"$PYFLUX" install --export | head -1')
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away(alone: World, unbuffered: str) -> None:
+    script = '{ "$PYFLUX" install --export; echo "$?" >&2; } | head -1'
+    result = alone.shell(script, environ={"PYTHONUNBUFFERED": unbuffered})
     assert result.out == "---\n"
-    assert result.err == ""
+    assert result.err == "141\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_is_full_in_the_middle(alone: World, unbuffered: str) -> None:
+    """A limit on the size of files is one kind of it: the first part is taken, the rest is not."""
+    script = 'trap "" XFSZ; ulimit -f 16; "$PYFLUX" install --export > "$HOME/out.yaml"'
+    check(alone.shell(script, environ={"PYTHONUNBUFFERED": unbuffered}), "stdout: File too large")
+
+
+@pytest.mark.parametrize(
+    "environ", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}]
+)
+def test_utf8_in_every_locale(alone: World, environ: dict[str, str]) -> None:
+    check(alone.run("reconcile", "nosuch", "--bad", environ=environ), "unknown flag: --bad")
+    shown = alone.shell("echo 'ü: ${x:=é}' | \"$PYFLUX\" envsubst", environ=environ)
+    assert (shown.out, shown.err) == ("ü: é\n", "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 @pytest.mark.parametrize("words", ["--version", "--help", "install --export", "completion bash"])
 def test_a_full_disk(alone: World, words: str) -> None:
-    check(alone.shell(f'"$PYFLUX" {words} > /dev/full'), "No space left on device")
+    check(alone.shell(f'"$PYFLUX" {words} > /dev/full'), "stdout: No space left on device")
 
 
 def test_a_closed_output(alone: World) -> None:
