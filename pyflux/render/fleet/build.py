@@ -14,7 +14,6 @@ from functools import cache as cached
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError
-from pyflux.render.fleet import charts, copying, generate
 from pyflux.render.fleet import unit as units
 from pyflux.render.fleet.discover import Entry, entries, same_place, source_ids
 from pyflux.render.fleet.model import (
@@ -32,7 +31,6 @@ from pyflux.render.fleet.model import (
     show_id,
 )
 from pyflux.render.fleet.snapshot import WorkTree, normal
-from pyflux.render.helm import ChartSource
 from pyflux.render.ignore import FILE, Ignore, defaults, for_bucket, for_source
 from pyflux.render.shape import misshapen, usable
 
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from pyflux.render.fleet.cache import Cache
+    from pyflux.render.fleet.copying import Tree
     from pyflux.render.fleet.recall import Rendered
     from pyflux.render.fleet.snapshot import Snapshot
 
@@ -50,14 +49,14 @@ MAX_UNITS = 20_000
 class Place:
     """Where things outside the checkout come from: callbacks of the verb, which may use the network.
 
-    `source(obj)` gives the folder of a GitRepository, OCIRepository, Bucket or ExternalArtifact;
+    `source(obj, index)` gives the folder of a GitRepository, OCIRepository, Bucket or ExternalArtifact;
     `chart(release, source, index)` the folder or archive of a HelmRelease's chart; `dependency(repository, name,
     version)` the archive of a chart that another one depends on. All raise Unavailable.
     """
 
     def __init__(
         self,
-        source: Callable[[Obj], str] | None = None,
+        source: Callable[[Obj, Mapping[ObjectId, Obj]], str] | None = None,
         chart: Callable[[Obj, Mapping[ObjectId, Obj]], str] | None = None,
         dependency: Callable[[str, str, str], str] | None = None,
     ) -> None:
@@ -66,7 +65,7 @@ class Place:
         self.dependency = dependency or _no_dependency
 
 
-def _no_source(obj: Obj) -> str:
+def _no_source(obj: Obj, index: Mapping[ObjectId, Obj]) -> str:
     raise Unavailable(f"{show_id(id_of(obj))} is not this repository")
 
 
@@ -348,7 +347,7 @@ class _Builder:
             raise Undefined("it names no source")
         if obj is None:
             raise Undefined(f"its source {show_id(source)} is not in the repository")
-        return self._snapshot(self.options.place.source(obj))
+        return self._snapshot(self.options.place.source(obj, self.cluster.index))
 
     def _at_hand(self, source: ObjectId) -> Snapshot | None:
         """A source's files where nothing has to be brought for them. Raises PyfluxError for a bad generator."""
@@ -376,6 +375,8 @@ class _Builder:
 
     def _generated(self, wanted: ObjectId) -> str:
         """The folder of an ExternalArtifact that a generator of the repository makes; empty where none does."""
+        from pyflux.render.fleet import copying, generate
+
         with self.lock:
             known = self.artifacts.get(wanted)
             if known is not None:
@@ -390,11 +391,13 @@ class _Builder:
             self.artifacts[wanted] = folder
             return folder
 
-    def _tree(self, source: ObjectId) -> copying.Tree:
+    def _tree(self, source: ObjectId) -> Tree:
         """The files in the artifact of a source. Raises Unavailable."""
+        from pyflux.render.fleet.copying import Tree
+
         found = self._source(source)
         found.need("")
-        return copying.Tree(found.folder, self._rules(found, source))
+        return Tree(found.folder, self._rules(found, source))
 
     def _chart_source(self, unit: Unit) -> ObjectId:
         """The source whose files hold a HelmRelease's chart; without a name where its chart is an archive elsewhere."""
@@ -416,6 +419,9 @@ class _Builder:
 
     def _chart(self, unit: Unit) -> units.Chart:
         """The chart of a HelmRelease, with the values files that its template asks for. Raises Unavailable."""
+        from pyflux.render.fleet import charts
+        from pyflux.render.helm import ChartSource
+
         template = chart_spec(unit, self.cluster.index)
         names = tuple(str(name) for name in template.get("valuesFiles") or [])
         lenient = bool(template.get("ignoreMissingValuesFiles"))

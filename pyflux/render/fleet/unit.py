@@ -7,7 +7,7 @@ import os
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyflux.render import guard, helm, kustomize, manifests, overlay
+from pyflux.render import guard, kustomize, manifests, overlay
 from pyflux.render.fleet.cache import below
 from pyflux.render.fleet.model import Unavailable, is_builder, show_id
 from pyflux.render.fleet.recall import Rendered, reads_of, recalled, remember, rendered
@@ -20,6 +20,7 @@ from pyflux.ui.yamlin import YamlError, load_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyflux.render import helm
     from pyflux.render.fleet.cache import Cache
     from pyflux.render.fleet.model import Cluster, Obj, Unit
     from pyflux.render.fleet.snapshot import Snapshot
@@ -285,6 +286,8 @@ class Released:
 
     def __init__(self, unit: Unit, cluster: Cluster, source: Snapshot | None, chart: list[Any], cache: Cache) -> None:
         """`chart` is all that decides about the chart but for files. Raises ValuesError, Unavailable."""
+        from pyflux.render import helm
+
         self._unit = unit
         self._source = source
         self._cache = cache
@@ -298,6 +301,8 @@ class Released:
 
     def build(self, chart: Chart) -> Rendered:
         """Its objects. Raises HelmError."""
+        from pyflux.render import helm
+
         unit, source, cache = self._unit, chart.source, self._cache
         if os.path.isfile(source.path):
             root, files = os.path.dirname(source.path), [source.path]

@@ -11,12 +11,9 @@ import re
 import shutil
 import tempfile
 import threading
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
-from pyflux.render import helm
-from pyflux.render.fleet.charts import in_artifact
 from pyflux.render.fleet.model import Obj, ObjectId, Unavailable, Undefined, id_of, show_id
 from pyflux.verbs.fleet import buckets
 
@@ -43,7 +40,7 @@ class Fetcher:
         self._digests: dict[str, str] = {}
         """Manifests' digests by the folders of artifacts that no chart was read from yet."""
 
-    def source(self, obj: Obj, index: Mapping[ObjectId, Obj] = MappingProxyType({})) -> str:
+    def source(self, obj: Obj, index: Mapping[ObjectId, Obj]) -> str:
         """The folder of a source object; `index` has the Secrets that it may need. Raises Unavailable."""
         kind = obj.get("kind")
         spec = obj.get("spec") or {}
@@ -99,6 +96,9 @@ class Fetcher:
 
     def _chart_of(self, folder: str) -> str:
         """The chart in an artifact's folder; its version says which artifact, as helm-controller has it."""
+        from pyflux.render import helm
+        from pyflux.render.fleet.charts import in_artifact
+
         # a chart's layer holds one folder, named as the chart
         chart = in_artifact(folder)
         with self._lock:
@@ -208,6 +208,8 @@ class Fetcher:
         return os.path.join(self._cache, f"{os.path.basename(chart)}-{version}-{digest}.tgz")
 
     def _pull(self, url: str, chart: str, version: str, kept: str, spec: Obj) -> str:
+        from pyflux.render import helm
+
         sdk: Any = helm.sdk()
         folder = self._folder()
         options: dict[str, Any] = {"destination": folder, "version": version or None}

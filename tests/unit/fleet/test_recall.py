@@ -271,5 +271,9 @@ def test_any_change_is_seen(repository: Repository, tmp_path: Path, seed: int) -
             assert _placeless(committed, folder) == _placeless(cold, repository.root), done
 
 
-def _placeless(found: Any, folder: Path) -> str:
+def _placeless(found: list[Any], folder: Path) -> str:
+    """Without words about failures: a link that leads out is refused on disk, and left out of what is written."""
+    for cluster in found:
+        for unit in cluster[1] if isinstance(cluster, list) else []:
+            unit[2] = bool(unit[2])
     return repr(found).replace(str(folder.resolve()), "")
