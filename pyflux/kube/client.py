@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _RETRY_STATUS = frozenset((429, 502, 503, 504))
 _ATTEMPTS = 4
+# API groups of components that are not installed unless they are asked for
+_EXTRA = {
+    "image.toolkit.fluxcd.io": " --components-extra=image-reflector-controller,image-automation-controller",
+    "source.extensions.fluxcd.io": " --components-extra=source-watcher",
+}
 
 
 class Listing:
@@ -577,7 +582,8 @@ def _retry_after(response: Response) -> float:
 def _no_match(api_version: str, kind: str) -> NoMatch:
     hint = ""
     if ".fluxcd.io/" in api_version:
-        hint = "the Flux CRDs are not installed in this cluster; install them with: pyflux install"
+        extra = _EXTRA.get(api_version.partition("/")[0], "")
+        hint = f"its CRDs are not installed in this cluster; install them with: pyflux install{extra}"
     return NoMatch(f'no matches for kind "{kind}" in version "{api_version}"', status=404, reason="NotFound", hint=hint)
 
 

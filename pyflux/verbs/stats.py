@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyflux.catalog import columns, kinds
-from pyflux.errors import Forbidden, KubeError, SilentExit, Unauthorized
+from pyflux.errors import KubeError, NoMatch, SilentExit, Unauthorized
 from pyflux.kube import connect
 from pyflux.ui.table import table
 
@@ -36,16 +36,19 @@ def run(env: Env, call: Call) -> None:
 
 
 def rows(env: Env, call: Call) -> list[list[str]]:
-    """The table's rows. A kind that the cluster does not have, or does not let us list, counts as none of it."""
+    """The table's rows. A kind that the cluster does not have counts as none of it, and so does, with a warning, one
+    that cannot be listed."""
     namespace = "" if call.bool("all-namespaces") else env.kube.namespace
     answers = connect(env).list_many([(kind.resource, namespace) for kind in kinds.STATS])
     found = []
-    refused = [answer for answer in answers if isinstance(answer, Forbidden)]
-    if refused:
-        env.log.warning(f"{len(refused)} kinds are not counted: {refused[0].message}")
-    for kind, answer in zip(kinds.STATS, answers, strict=True):
+    refused = [answer for answer in answers if isinstance(answer, KubeError) and not isinstance(answer, NoMatch)]
+    for answer in refused:
         if isinstance(answer, Unauthorized):
             raise answer
+    if refused:
+        many = "1 kind is" if len(refused) == 1 else f"{len(refused)} kinds are"
+        env.log.warning(f"{many} not counted: {refused[0].message}")
+    for kind, answer in zip(kinds.STATS, answers, strict=True):
         found.append([kind.name, *_figures([] if isinstance(answer, KubeError) else answer.items)])
     return found
 

@@ -265,6 +265,24 @@ def test_errors_by_status(server: Server, client: Client, reply: bytes, error: t
         client.get(PODS, "a", "x")
 
 
+@pytest.mark.parametrize(
+    ("group", "extra"),
+    [
+        ("kustomize.toolkit.fluxcd.io", ""),
+        ("image.toolkit.fluxcd.io", " --components-extra=image-reflector-controller,image-automation-controller"),
+        ("source.extensions.fluxcd.io", " --components-extra=source-watcher"),
+        ("example.com", None),
+    ],
+)
+def test_a_kind_that_is_not_there_says_what_brings_it(
+    server: Server, client: Client, group: str, extra: str | None
+) -> None:
+    server.answers = [answer(b"404 page not found\n", 404)]
+    with pytest.raises(NoMatch) as caught:
+        client.list(Resource(group, "v1", "things", "Thing"))
+    assert caught.value.hint.partition("with: ")[2] == ("" if extra is None else f"pyflux install{extra}")
+
+
 def test_a_watch_ends_with_gone_when_its_version_is_too_old(server: Server, client: Client) -> None:
     lines = [
         {"type": "ADDED", "object": {"metadata": {"name": "a", "resourceVersion": "8"}}},

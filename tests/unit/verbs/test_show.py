@@ -353,6 +353,8 @@ def test_stats(api: Any, run: Any, make: Any) -> None:
     assert run("stats", "x").err == '✗ unknown command "x" for "flux stats"\n'
     api.refuse["/apis/source"] = (403, "not you")
     assert run("stats").err == "⚠️ 5 kinds are not counted: not you\n"
+    api.refuse = {"/apis/helm": (500, "no leader")}
+    assert run("stats").err == "⚠️ 1 kind is not counted: no leader\n"
 
 
 @pytest.mark.parametrize(
