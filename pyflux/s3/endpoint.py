@@ -59,6 +59,9 @@ def parse(text: str, *, secure: bool) -> Endpoint:
     """The endpoint in `spec.endpoint`, host or host:port. Raises AccessError."""
     scheme = "https" if secure else "http"
     try:
+        if not text.isprintable():
+            # urlsplit drops line breaks
+            raise ValueError
         parts = urlsplit(f"{scheme}://{text}")
         host, port = parts.hostname or "", parts.port or 0
     except ValueError:

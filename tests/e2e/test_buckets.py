@@ -251,8 +251,8 @@ def test_only_what_begins_with_the_prefix(store: Store) -> None:
 def test_many_objects(store: Store) -> None:
     # a listing has a thousand objects a page
     store.put(**{f"many/{number % 7}/{number}.yaml": f"{number}\n" * 10 for number in range(1205)})
-    store.login()
-    store.apply(timeout="50s")
+    # without the door, which is too slow for the official controller's hundred requests at a time
+    store.apply(endpoint=store.s3.address, secretRef=None, timeout="50s")
     store.stored(store.revision())
     store.until_event("NewArtifact", f"stored artifact with 1205 fetched files from '{store.bucket}' bucket")
     found = store.members()
