@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyflux.env import Call, Env, KubeOptions
-from pyflux.errors import PyfluxError, SilentExit
+from pyflux.errors import PyfluxError, SilentExit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,12 @@ def _options(options: KubeOptions, context: str) -> KubeOptions:
 
 
 def _names(call: Call) -> list[str]:
-    return list(dict.fromkeys(name for name in call.strings("contexts") if name))
+    names = dict.fromkeys(name.strip() for name in call.strings("contexts"))
+    names.pop("", None)
+    if not names:
+        # an empty variable in a script is not to be a success without a word
+        raise UsageError("--contexts names no context")
+    return list(names)
 
 
 def _side_by_side(
@@ -59,6 +64,7 @@ def _side_by_side(
     lock = threading.Lock()
     alone = Call(call.path, call.args, {**call.values, "contexts": []}, call.changed)
     results: dict[str, T | PyfluxError] = {}
+    faults: list[OSError] = []
 
     def one(context: str) -> None:
         own = Env(
@@ -75,6 +81,9 @@ def _side_by_side(
             results[context] = work(own, alone)
         except PyfluxError as error:
             results[context] = error
+        except OSError as error:
+            # the reader of our output went away, or the disk under it is full
+            faults.append(error)
 
     names = _names(call)
     threads = [threading.Thread(target=one, args=(context,), daemon=True) for context in names]
@@ -82,6 +91,8 @@ def _side_by_side(
         thread.start()
     for thread in threads:
         thread.join()
+    if faults:
+        raise faults[0]
     missing: PyfluxError = PyfluxError("the work ended without a result")
     return [(context, results.get(context, missing)) for context in names]
 

@@ -48,8 +48,8 @@ def rows(env: Env, call: Call) -> list[list[str]]:
     if refused:
         many = "1 kind is" if len(refused) == 1 else f"{len(refused)} kinds are"
         env.log.warning(f"{many} not counted: {refused[0].message}")
-    for kind, answer in zip(kinds.STATS, answers, strict=True):
-        found.append([kind.name, *_figures([] if isinstance(answer, KubeError) else answer.items)])
+    for kind, listed in zip(kinds.STATS, answers, strict=True):
+        found.append([kind.name, *_figures([] if isinstance(listed, KubeError) else listed.items)])
     return found
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pyflux.env import Call, Env
+from pyflux.verbs.contexts import each
 
 
 @pytest.fixture
@@ -67,3 +71,20 @@ def test_actions_name_the_context(api: Any, run: Any, make: Any, fleet: dict[str
     gone = run("reconcile", "ks/nope", "--contexts", "a,down", environ=fleet)
     assert gone.code == 1
     assert '✗ [a] kustomizations.kustomize.toolkit.fluxcd.io "nope" not found' in gone.err
+
+
+def test_names_that_are_none(api: Any, run: Any, make: Any, fleet: dict[str, str]) -> None:
+    api.add(make("Kustomization", "k"))
+    found = run("suspend", "ks", "k", "--contexts", ",", environ=fleet)
+    assert (found.code, found.err) == (1, "✗ --contexts names no context\n")
+    assert run("get", "ks", "--contexts", " a, b,", environ=fleet).code == 0
+
+
+def test_a_reader_that_goes_away_ends_all(fleet: dict[str, str]) -> None:
+    class Away(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    call = Call(("export",), [], {"contexts": ["a", "b"]})
+    with pytest.raises(BrokenPipeError):
+        each(Env(stdout=Away(), environ=fleet), call, lambda env, call: env.write("x\n"))
