@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
-from tests.e2e.pairs import condition, wait_until
+from tests.e2e.pairs import EMBEDDED, condition, wait_until
 from tests.e2e.world import World, config_map
 
-TEXT = "no controller reconciles objects of kind Bucket in this cluster: pyflux's controllers do not"
+KIND = "ImageRepository"
+TEXT = f"no controller reconciles objects of kind {KIND} in this cluster: pyflux's controllers do not"
 
 
-def test_a_bucket_says_that_nobody_reconciles_it(world: World) -> None:
-    if not world.pair.ours:
-        pytest.skip("the official source-controller reconciles Buckets")
-    bucket = {
-        "apiVersion": "source.toolkit.fluxcd.io/v1",
-        "kind": "Bucket",
-        "metadata": {"name": "files", "namespace": world.namespace},
-        "spec": {"interval": "1h", "endpoint": "localhost:9000", "bucketName": "files"},
+def test_an_image_repository_says_that_nobody_reconciles_it(world: World) -> None:
+    if world.pair.name != EMBEDDED:
+        pytest.skip("only the embedded pair has the API of the image controllers")
+    image: dict[str, Any] = {
+        "apiVersion": "image.toolkit.fluxcd.io/v1",
+        "kind": KIND,
+        "metadata": {"name": "web", "namespace": world.namespace},
+        "spec": {"interval": "1h", "image": "localhost:5000/web"},
     }
-    world.pair.apply(bucket)
+    world.pair.apply(image)
 
     def found() -> dict[str, object]:
-        return world.pair.get("source.toolkit.fluxcd.io/v1", "Bucket", "files", world.namespace) or {}
+        return world.pair.get(image["apiVersion"], KIND, "web", world.namespace) or {}
 
-    wait_until("the Bucket says so", lambda: condition(found(), "Stalled").get("message") == TEXT, 30)
+    wait_until("the ImageRepository says so", lambda: condition(found(), "Stalled").get("message") == TEXT, 30)
     assert condition(found(), "Ready")["reason"] == "NotReconciled"
-    shown = world.flux("get", "sources", "bucket").out
-    assert "files" in shown
+    shown = world.flux("get", "image", "repository").out
+    assert "web" in shown
     assert TEXT in shown
     started = time.monotonic()
-    done = world.flux("reconcile", "source", "bucket", "files", check=False)
+    done = world.flux("reconcile", "image", "repository", "web", check=False)
     assert done.code != 0
     assert TEXT in done.err
-    world.flux("suspend", "source", "bucket", "files")
-    done = world.flux("resume", "source", "bucket", "files", check=False)
+    world.flux("suspend", "image", "repository", "web")
+    done = world.flux("resume", "image", "repository", "web", check=False)
     assert TEXT in done.out + done.err
-    world.add("apps", sourceRef={"kind": "Bucket", "name": "files"})
-    obj = world.failed("apps", "Source artifact not found")
-    assert condition(obj, "Ready")["reason"] == "ArtifactFailed"
-    done = world.flux("reconcile", "kustomization", "apps", "--with-source", check=False)
-    assert done.code != 0
-    assert TEXT in done.err
     assert time.monotonic() - started < 60
     # nothing stands in the way of its end
-    world.pair.client.delete(world.pair.client.resource_for(bucket["apiVersion"], "Bucket"), "files", world.namespace)
-    wait_until("the Bucket is gone", lambda: not found(), 30)
+    world.pair.client.delete(world.pair.client.resource_for(image["apiVersion"], KIND), "web", world.namespace)
+    wait_until("the ImageRepository is gone", lambda: not found(), 30)
 
 
 def test_decryption_by_a_service_account_is_refused(world: World) -> None:

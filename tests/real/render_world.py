@@ -172,18 +172,11 @@ def _artifacts(folder: Path, kustomizations: list[Json], registry: Registry) -> 
     return digests
 
 
-def _objects(folder: Path, kustomizations: list[Json], s3: S3) -> list[str]:
-    """Stores the objects of the cases' Buckets; the flags that give pyflux the same files as folders."""
-    flags = []
+def _objects(kustomizations: list[Json], s3: S3) -> None:
+    """Stores the objects of the cases' Buckets."""
     for case in kustomizations:
-        if "bucket" in case:
-            files = {f"{case['name']}/{name}": _text(text, case) for name, text in case["bucket"].items()}
-            for name, text in files.items():
-                s3.put(name, text)
-            _write(folder / "buckets" / case["name"], files)
-            source = f"Bucket/{namespace_of(case)}/objects"
-            flags.append(f"--local-sources={source}={folder / 'buckets' / case['name']}")
-    return flags
+        for name, text in case.get("bucket", {}).items():
+            s3.put(f"{case['name']}/{name}", _text(text, case))
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
@@ -296,14 +289,14 @@ def world(folder: Path, kustomizations: list[Json], releases: list[Json]) -> Ite
         cluster.start_controllers("source-controller", "kustomize-controller", "helm-controller")
         repository = git.create("fleet")
         digests = _artifacts(folder, kustomizations, registry)
-        local = _objects(folder, kustomizations, s3)
+        _objects(kustomizations, s3)
         places = {"@CHARTS@": charts, "@REGISTRY@": registry.address, "@S3@": s3.address, "@BUCKET@": BUCKET, **digests}
         repository.commit(_files(kustomizations, releases, git.url_of("fleet"), places))
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}})
         cluster.apply(*load_all(SYNC % git.url_of("fleet")))
         checkout = folder / "checkout"
         repository.git("clone", "-q", str(repository.path), str(checkout))
-        yield World(cluster, *_pyflux(folder, {}, "build", "all", "--path", str(checkout), *local))
+        yield World(cluster, *_pyflux(folder, {}, "build", "all", "--path", str(checkout)))
 
 
 def _pyflux(folder: Path, environ: Mapping[str, str], *argv: str) -> tuple[int, str, str]:

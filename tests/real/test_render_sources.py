@@ -18,6 +18,8 @@ from tests.real.githttp import GitHTTPServer
 from tests.real.processes import free_port, missing
 from tests.real.registry import PASSWORD, USERNAME, Registry
 from tests.real.render_world import SETTINGS, SYNC
+from tests.real.s3 import BUCKET, S3
+from tests.real.s3guard import ACCESS, SECRET, Guard
 
 _MISSING = missing("registry")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(_MISSING), reason=_MISSING or "")]
@@ -115,6 +117,54 @@ def test_the_layer_of_a_media_type(checkout: Path, registry: Registry) -> None:
     assert "settings" in names(pyflux(checkout, "build", "all", f"--path={checkout}")[1])
 
 
+def test_a_bucket_is_rendered_by_every_command(checkout: Path) -> None:
+    reason = missing("s3")
+    if reason:
+        pytest.skip(reason)
+    with S3() as s3:
+        s3.put("all/deploy/settings.yaml", SETTINGS)
+        s3.put("all/deploy/skipped.yaml", "no: manifest")
+        s3.put("other/deploy/settings.yaml", "left out by the prefix: [")
+        place = f'bucketName: {BUCKET}, endpoint: "{s3.address}", insecure: true'
+        add(checkout, "Bucket", f'{{interval: 1h, {place}, prefix: all/, ignore: "skipped.yaml"}}')
+        apps = checkout / "clusters/all/apps.yaml"
+        apps.write_text(apps.read_text().replace("path: ./deploy", "path: ./all/deploy"))
+        path = f"--path={checkout}"
+        code, out, err = pyflux(checkout, "build", "all", path)
+        assert (code, err) == (0, [])
+        assert "settings" in names(out)
+        code, out, err = pyflux(checkout, "test", path, "--strict")
+        assert (code, err) == (0, []), out
+        code, out, err = pyflux(checkout, "diff", "all", path, "--from=HEAD")
+        assert (code, err) == (1, []), out
+        assert "+ ConfigMap/settings created" in out
+        assert "Kustomization/apps/apps" in pyflux(checkout, "graph", path)[1]
+        # what was left out is not there
+        apps.write_text(apps.read_text().replace("skipped.yaml", ""))
+        assert pyflux(checkout, "build", "all", path)[0] == 1
+
+
+def test_a_bucket_with_the_login_of_the_repository(checkout: Path) -> None:
+    reason = missing("s3")
+    if reason:
+        pytest.skip(reason)
+    with S3() as s3:
+        s3.put("deploy/settings.yaml", SETTINGS)
+        guard = Guard(s3.address)
+        place = f'bucketName: {BUCKET}, endpoint: "{guard.address}", insecure: true, secretRef: {{name: login}}'
+        add(checkout, "Bucket", f"{{interval: 1h, {place}}}")
+        login = "apiVersion: v1\nkind: Secret\nmetadata: {name: login, namespace: apps}\nstringData: %s\n"
+        for secret in (SECRET, "of-someone-else"):
+            given = json.dumps({"accesskey": ACCESS, "secretkey": secret})
+            (checkout / "clusters/all/login.yaml").write_text(login % given)
+            code, out, err = pyflux(checkout, "build", "all", f"--path={checkout}")
+            assert code == 0
+            assert ("settings" in names(out)) == (secret == SECRET)
+            assert all("signature" in line and secret not in line for line in err)
+            assert len(err) == (secret != SECRET)
+        guard.stop()
+
+
 def test_a_login_of_the_user_is_used(checkout: Path, tmp_path: Path) -> None:
     with Registry(auth=True) as registry:
         url = f"oci://{registry.address}/render/private"
@@ -138,7 +188,13 @@ def test_a_login_of_the_user_is_used(checkout: Path, tmp_path: Path) -> None:
     [
         ("OCIRepository", '{interval: 1h, url: "oci://127.0.0.1:PORT/x/y", insecure: true}', "connection refused"),
         ("GitRepository", '{interval: 1h, url: "http://127.0.0.1:PORT/x.git"}', "cannot be reached"),
-        ("Bucket", '{interval: 1h, bucketName: b, endpoint: "127.0.0.1:PORT"}', "can only be had in the cluster"),
+        ("Bucket", '{interval: 1h, bucketName: box, insecure: true, endpoint: "127.0.0.1:PORT"}', "connection refused"),
+        ("Bucket", '{interval: 1h, bucketName: box, endpoint: "127.0.0.1:PORT", provider: gcp}', "a login at a cloud"),
+        (
+            "Bucket",
+            '{interval: 1h, bucketName: box, endpoint: "127.0.0.1:PORT", secretRef: {name: nope}}',
+            "Secret/apps/nope is not in the repository in the clear",
+        ),
         ("ExternalArtifact", "{}", "can only be had in the cluster"),
     ],
 )
@@ -149,7 +205,7 @@ def test_a_source_that_cannot_be_reached(kind: str, spec: str, said: str, checko
         code, out, err = pyflux(checkout, "build", "all", path, *more)
         assert (code, names(out)) == (0, {"flux-system", "source", "apps"})
         assert len(err) == 1
-        expected = "--offline is set" if more and kind.endswith("Repository") else said
+        expected = "--offline is set" if more and kind != "ExternalArtifact" else said
         assert "Kustomization/apps/apps was not rendered: " in err[0]
         assert expected in err[0]
     code, out, _ = pyflux(checkout, "test", path)
