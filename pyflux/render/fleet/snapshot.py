@@ -6,6 +6,7 @@ files have the same, whichever way they were found out.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from pyflux.render.fleet.cache import Cache
 
 MAX_WALKED = 100_000
-"""Files that are looked at for the identities of one source."""
+"""Files that are looked at for the identity of one folder."""
+
+MAX_HASHED = 128 << 20
+"""Bytes that are read in one run for the identities of one source."""
 
 _GIT = ".git"
 _MAX_KNOWN = 400_000
@@ -71,6 +75,7 @@ class WorkTree:
         self._found: dict[str, str | None] = {}
         self._plain: dict[str, bool] = {"": True}
         self._walked = 0
+        self._hashed = 0
         self._learned = False
         self._lock = threading.RLock()
 
@@ -85,14 +90,14 @@ class WorkTree:
             return self._found[path]
 
     def _asked(self, path: str) -> str | None:
-        found = None
-        if _GIT not in path.split("/") and self._walked <= MAX_WALKED:
-            try:
-                found = self._identity(path)
-            except (OSError, ValueError, RecursionError):
-                # not readable, or not while others write: the build will tell
-                found = None
-        return found
+        if _GIT in path.split("/"):
+            return None
+        self._walked = 0
+        try:
+            return self._identity(path)
+        except (OSError, ValueError, RecursionError):
+            # not readable, too much, or not while others write: the build will tell
+            return None
 
     def is_unchanged(self, paths: Iterable[str]) -> bool:
         again = WorkTree(self._folder)
@@ -163,6 +168,9 @@ class WorkTree:
         known = self._known.get(path)
         if known is not None and known[0] == shown:
             return known[1]
+        if self._hashed + state.st_size > MAX_HASHED:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        self._hashed += state.st_size
         now = time.time_ns()
         with open(os.path.join(self._folder, path), "rb") as file:
             identity = _digest(b"blob", file.read())

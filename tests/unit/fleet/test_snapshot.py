@@ -127,6 +127,21 @@ def test_a_change_while_it_is_built_is_noticed(folder: Path) -> None:
     assert tree.is_unchanged(["README", "apps/web/a.yaml"])
 
 
+def test_a_folder_with_more_than_a_repository_holds_has_no_identity(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(folder / "image.bin", "wb") as file:
+        file.truncate(1 << 30)
+    tree = WorkTree(str(folder))
+    assert tree.identity("") is None
+    assert tree.identity("README") == WorkTree(str(folder)).identity("README")
+    (folder / "image.bin").unlink()
+    monkeypatch.setattr("pyflux.render.fleet.snapshot.MAX_WALKED", 3)
+    tree = WorkTree(str(folder))
+    assert tree.identity("") is None
+    assert tree.identity("apps/web") == WorkTree(str(folder)).identity("apps/web") is not None
+
+
 def test_of_a_commit_only_what_is_needed_is_written(folder: Path, tmp_path: Path) -> None:
     into = tmp_path / "into"
     into.mkdir()
