@@ -18,11 +18,10 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class Keys:
-    """The two halves of a login, and the token that comes with a temporary one."""
+    """The two halves of a login."""
 
     access: str
     secret: str = field(repr=False)
-    token: str = field(default="", repr=False)
 
 
 def encoded(text: str, safe: str = "") -> str:
@@ -43,8 +42,6 @@ def signed(
     `path` and `query` are in their encoded form; `headers` has the Host; `stamp` is the time as 20060102T150405Z.
     """
     found = {**headers, "X-Amz-Content-Sha256": EMPTY, "X-Amz-Date": stamp}
-    if keys.token:
-        found["X-Amz-Security-Token"] = keys.token
     lower = {name.lower(): " ".join(value.split()) for name, value in found.items()}
     names = ";".join(sorted(lower))
     lines = "".join(f"{name}:{lower[name]}\n" for name in sorted(lower))
