@@ -26,6 +26,7 @@ MAX_OBJECTS = 200_000
 MAX_BYTES = 1 << 30
 """What the objects of a bucket may hold altogether."""
 _LONGEST_KEY = 1024
+_LONGEST_SHOWN = 256
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,9 @@ def fetch_files(client: Client, source: Source, index: Index, folder: str) -> No
             if why.code == "NoSuchKey":
                 corrected.append((key, None))
                 return
-            raise S3Error(f"failed to get '{key}' object: {why.message}") from None
+            raise S3Error(f"failed to get {_shown(key)} object: {why.message}") from None
         except OSError as why:
-            raise S3Error(f"failed to get '{key}' object: {(why.strerror or str(why)).lower()}") from None
+            raise S3Error(f"failed to get {_shown(key)} object: {(why.strerror or str(why)).lower()}") from None
         if etag != index[key]:
             corrected.append((key, etag))
 
@@ -171,7 +172,7 @@ def fetch_files(client: Client, source: Source, index: Index, folder: str) -> No
             path = local_path(folder, key)
             other = taken.setdefault(path, key)
             if other != key:
-                raise S3Error(f"failed to get '{key}' object: it is the same file as '{other}'")
+                raise S3Error(f"failed to get {_shown(key)} object: it is the same file as {_shown(other)}")
             seen[key] = path
         _side_by_side(bring, seen)
     except S3Error as why:
@@ -192,9 +193,14 @@ def local_path(folder: str, key: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     if not parts or "\0" in key or len(key.encode("utf-8", "replace")) > _LONGEST_KEY:
-        shown = key if len(key) <= 64 else f"{key[:64]}…"
-        raise S3Error(f"failed to get {shown!r} object: its key cannot be a file's name")
+        raise S3Error(f"failed to get {_shown(key)} object: its key cannot be a file's name")
     return os.path.join(folder, *parts)
+
+
+def _shown(key: str) -> str:
+    """A key in a message, on one line and not too long."""
+    text = key if len(key) <= _LONGEST_SHOWN else f"{key[:_LONGEST_SHOWN]}…"
+    return f"'{text}'" if text.isprintable() else repr(text)
 
 
 def _fetch(client: Client, bucket: str, key: str, path: str, budget: _Budget) -> str:

@@ -119,6 +119,7 @@ def test_keys_that_are_no_names(key: str) -> None:
         (("a", "./a"), "it is the same file as './a'"),
         (("a", "a/b"), "failed to get 'a(/b)?' object: (not a directory|file exists|is a directory)"),
         (("x" * 300,), "file name too long"),
+        (("a\u202eb", "./a\u202eb"), r"get 'a\\u202eb' object: it is the same file as '\./a\\u202eb'"),
     ],
 )
 def test_keys_that_cannot_be_files_together(keys: tuple[str, ...], said: str, storage: Storage, tmp_path: Path) -> None:

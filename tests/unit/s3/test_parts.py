@@ -147,6 +147,8 @@ def test_proxies() -> None:
 def test_listings() -> None:
     assert listing.page(page_of(("a", "1"), ("b&c", "2"))) == listing.Page([("a", "1"), ("b&c", "2")], "")
     assert listing.page(page_of(token="next")).token == "next"
+    owned = b"<L><Contents><Key>a</Key><Owner><Key>b</Key></Owner><ETag>1</ETag></Contents><Key>c</Key></L>"
+    assert listing.page(owned).objects == [("a", "1")]
     url = page_of(("a%2Fb+c%C3%A9", "1"), more="<EncodingType>url</EncodingType>")
     assert listing.page(url).objects == [("a/b cé", "1")]
     for body, said in (
@@ -154,6 +156,8 @@ def test_listings() -> None:
         (b"", "cannot be read"),
         (f"{LIST}<IsTruncated>true</IsTruncated></ListBucketResult>".encode(), "continuation token"),
         (page_of(("%FF", "1"), more="<EncodingType>url</EncodingType>"), "non UTF-8"),
+        (b"<a>" * 17, "nested more than 16 deep"),
+        (page_of(*[("a", "1")] * 10_001), "more than 10000 objects"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document types are not allowed"),
         ("<?xml version='1.0'?><!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>".encode("utf-16"), "document types"),
     ):
