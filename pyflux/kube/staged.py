@@ -87,6 +87,9 @@ def apply_staged(env: Env, client: Client, objects: Sequence[Obj]) -> list[Chang
     """Applies `objects` and waits for the definitions among them. Raises KubeError, TimedOut."""
     definitions = [obj for obj in objects if obj["kind"] in _DEFINITIONS]
     others = [obj for obj in objects if obj["kind"] not in _DEFINITIONS]
+    for obj in definitions:
+        if obj["kind"] == "Namespace":
+            _wait_while_it_goes(env, client, obj)
     changes = apply_set(client, definitions)
     wait_for_definitions(env, client, definitions)
     return changes + apply_set(client, others)
@@ -157,6 +160,27 @@ def _lasting(obj: Obj) -> Obj:
     kept = {key: value for key, value in obj.items() if key != "status"}
     kept["metadata"] = {key: value for key, value in obj["metadata"].items() if key not in _VOLATILE}
     return kept
+
+
+def _wait_while_it_goes(env: Env, client: Client, namespace: Obj) -> None:
+    """Lets a namespace go that is being deleted, as one is for some seconds after `uninstall`: it would take along
+    what is applied to it. One that is held by something is left for `apply_set` to refuse."""
+    name = namespace["metadata"]["name"]
+    resource = client.resource_for("v1", "Namespace")
+    deadline = env.monotonic() + min(ESTABLISH_TIMEOUT, env.kube.timeout)
+    pause = 0.0
+    while True:
+        try:
+            found = client.get(resource, name)
+        except KubeError:
+            return
+        going = found["metadata"].get("deletionTimestamp")
+        if not going or namespace_blockers(found) or env.monotonic() > deadline:
+            return
+        if not pause:
+            env.log.waiting(f"waiting for namespace {name} to be deleted")
+        pause = min(pause * 2 or 0.1, 1.0)
+        env.sleep(pause)
 
 
 def _refuse_terminating(obj: Obj) -> None:

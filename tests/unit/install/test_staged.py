@@ -120,6 +120,46 @@ def test_a_crd_whose_names_are_taken_cannot_be_used():
         apply_staged(env, client, [crd("a.example.com")])
 
 
+def leaving(*blockers: str) -> dict[str, Any]:
+    conditions = [{"type": "NamespaceContentRemaining", "status": "True", "message": "pods remain"}]
+    conditions += [{"type": "NamespaceFinalizersRemaining", "status": "True", "message": text} for text in blockers]
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "flux-system", "deletionTimestamp": "2024-01-01T00:00:00Z"},
+        "status": {"conditions": conditions},
+    }
+
+
+def test_a_namespace_that_is_going_away_is_waited_for():
+    client, env = FakeClient([leaving()]), make_env()
+    pauses = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            client.objects.clear()
+
+    env.sleep = sleep
+    assert {change.action for change in apply_staged(env, client, render_components(InstallOptions()))} == {"created"}
+    assert env.stderr.getvalue() == "◎ waiting for namespace flux-system to be deleted\n"
+    assert pauses == [0.1, 0.2, 0.4]
+
+
+def test_a_namespace_that_is_held_is_not_waited_for():
+    client, env = FakeClient([leaving("finalizers remain: x in 1")]), make_env()
+    with pytest.raises(PyfluxError, match=r"namespace flux-system is being deleted") as caught:
+        apply_staged(env, client, render_components(InstallOptions()))
+    assert caught.value.hint == "finalizers remain: x in 1"
+    assert env.stderr.getvalue() == ""
+
+
+def test_a_namespace_that_does_not_go_is_refused_in_the_end():
+    client, env = FakeClient([leaving()]), make_env(timeout=5)
+    with pytest.raises(PyfluxError, match=r"namespace flux-system is being deleted"):
+        apply_staged(env, client, render_components(InstallOptions()))
+
+
 def test_a_namespace_that_is_going_away_is_refused():
     going = {
         "apiVersion": "v1",
