@@ -65,6 +65,14 @@ def format_of(name: str) -> str:
     return _EXTENSIONS.get(os.path.splitext(name)[1], _BINARY)
 
 
+def program(environ: Mapping[str, str]) -> str:
+    """The path of the program. Raises NoProgram."""
+    found = shutil.which("sops", path=environ.get("PATH", os.defpath))
+    if found is None:
+        raise NoProgram("the program sops is not on PATH", hint="Install sops from its release page.")
+    return found
+
+
 class Sops:
     """Runs the program with an environment that holds or names the keys."""
 
@@ -119,11 +127,17 @@ class Sops:
 
     def decrypt(self, text: bytes, kind: str, out: str) -> bytes:
         """A text of format `kind` in the clear, in format `out`. Raises BuildError."""
-        program = shutil.which("sops", path=self._environ.get("PATH", os.defpath))
-        if program is None:
-            raise NoProgram("the program sops is not on PATH", hint="Install sops from its release page.")
         # kustomize has reordered and perhaps extended what it read, so the checksum cannot match any more
-        command = [program, "decrypt", "--ignore-mac", "--input-type", kind, "--output-type", out, "/dev/stdin"]
+        command = [
+            program(self._environ),
+            "decrypt",
+            "--ignore-mac",
+            "--input-type",
+            kind,
+            "--output-type",
+            out,
+            "/dev/stdin",
+        ]
         try:
             done = subprocess.run(
                 command,

@@ -23,8 +23,6 @@ def run(env: Env, call: Call) -> None:
     if any(name in call.changed for name in _OFFLINE) or (not call.args and "path" in call.changed):
         from pyflux.verbs.fleet.build import run as build_fleet
 
-        if call.bool("decrypt"):
-            raise PyfluxError("--decrypt builds one Kustomization", hint="Give its name, and no --offline.")
         build_fleet(env, call)
         return
     if not call.args:

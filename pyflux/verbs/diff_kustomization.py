@@ -41,8 +41,6 @@ def run(env: Env, call: Call) -> None:
     if any(name in call.changed for name in _FLEET):
         from pyflux.verbs.fleet.diff import run as diff_fleet
 
-        if call.bool("decrypt"):
-            raise _Failed("--decrypt compares with a cluster", hint="Leave out --from, --to and --offline.")
         diff_fleet(env, call)
         return
     if not call.args:

@@ -173,3 +173,108 @@ def test_a_difference_shows_keys_and_no_values(repository: Path, keys: Keys, lig
         argv = [flux, "diff", "ks", "app", f"--path={repository}/app", f"--kustomization-file={repository}/ks.yaml"]
         done = subprocess.run([*argv, "-ndefault"], capture_output=True, env=environ, check=False)
         assert done.returncode == masked
+
+
+FLEET = {
+    "cluster/apps.yaml": """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: secrets, namespace: default}
+spec:
+  interval: 1h
+  path: ./secrets
+  prune: true
+  targetNamespace: default
+  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}
+  decryption: {provider: sops, secretRef: {name: keys}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: app, namespace: default}
+spec:
+  interval: 1h
+  path: ./app
+  prune: true
+  targetNamespace: default
+  sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}
+  postBuild: {substituteFrom: [{kind: Secret, name: plain}]}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web, namespace: default}
+spec:
+  interval: 1h
+  chart: {spec: {chart: ./charts/web, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}
+  valuesFrom: [{kind: Secret, name: plain, valuesKey: password, targetPath: word}]
+""",
+    "app/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {url: 'db://u:${password}@db'}\n",
+    "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "charts/web/templates/config.yaml": (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {word: '{{ .Values.word }}'}\n"
+    ),
+}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, keys: Keys) -> Path:
+    from pyflux.git.local import commit_all, start
+
+    folder = tmp_path / "fleet"
+    fill(folder, {**FLEET, "secrets/plain.yaml": keys.encrypt(SECRET, "yaml", *ONLY_DATA)})
+    start(str(folder), "https://git.example.com/fleet", "main")
+    commit_all(str(folder), "Start", "A <a@example.com>")
+    return folder
+
+
+def in_fleet(fleet: Path, *words: str, **environ: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    environ = {"PYFLUX_CACHE": str(fleet.parent / "cache"), **environ}
+    argv = [*words, f"--path={fleet}/cluster", "--offline"]
+    code = main.run(argv, Env(stdout=out, stderr=err, stdin=io.StringIO(), environ=environ))
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_a_whole_repository_in_the_clear(fleet: Path, keys: Keys) -> None:
+    code, out, err = in_fleet(fleet, "build", "all", **keys.environ)
+    assert (code, "web was not rendered" in err, CLEAR in out) == (0, True, False)
+    for _ in range(2):
+        code, out, err = in_fleet(fleet, "build", "all", "--decrypt", **keys.environ)
+        assert (code, err) == (0, "")
+        found = {(obj["kind"], obj["metadata"]["name"]): obj for obj in load_all(out) if obj}
+        assert found["Secret", "plain"]["stringData"] == {"password": CLEAR, "port": "5432"}
+        assert found["ConfigMap", "app"]["data"] == {"url": f"db://u:{CLEAR}@db"}
+        assert found["ConfigMap", "web"]["data"] == {"word": CLEAR}
+    code, out, err = in_fleet(fleet, "test", "--decrypt", **keys.environ)
+    assert (code, "4 passed" in out) == (0, True)
+    kept = [path.read_text() for path in (fleet.parent / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(CLEAR in text or base64.b64encode(CLEAR.encode()).decode() in text for text in kept)
+    # the next one without keys shows what it showed before
+    assert CLEAR not in in_fleet(fleet, "build", "all", **keys.environ)[1]
+
+
+def test_the_difference_of_a_whole_repository_hides_what_it_decrypts(fleet: Path, keys: Keys) -> None:
+    again = keys.encrypt(SECRET, "yaml", *ONLY_DATA)
+    fill(fleet, {"secrets/plain.yaml": again})
+    # encrypted anew with the same values: other ciphertext, the same content
+    assert in_fleet(fleet, "diff", "all", **keys.environ)[0] == 1
+    assert in_fleet(fleet, "diff", "all", "--decrypt", **keys.environ) == (0, "", "")
+    fill(fleet, {"secrets/plain.yaml": keys.encrypt(SECRET.replace(CLEAR, "correct-horse"), "yaml", *ONLY_DATA)})
+    for form in ("unified", "json", "markdown", "html"):
+        code, out, err = in_fleet(fleet, "diff", "all", "--decrypt", f"--output={form}", **keys.environ)
+        assert (code, err) == (1, "")
+        assert CLEAR not in out
+        assert "correct-horse" not in out
+        assert out.count("*** (") >= 6
+    assert "db://u:*** (" in out
+
+
+def test_a_whole_repository_without_the_key_or_the_program(fleet: Path, keys: Keys, tmp_path: Path) -> None:
+    other = Keys(tmp_path / "other")
+    code, out, err = in_fleet(fleet, "build", "all", "--decrypt", **other.environ)
+    assert code == 1
+    assert "✗ Kustomization/default/secrets: " in err
+    assert f"cannot get sops data key: no key for {keys.recipient}: " in err
+    code, out, err = in_fleet(fleet, "build", "all", "--decrypt", **{**keys.environ, "PATH": str(tmp_path)})
+    assert (code, out) == (1, "")
+    assert "the program sops is not on PATH" in err

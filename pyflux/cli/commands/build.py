@@ -2,7 +2,7 @@
 
 from pyflux.cli.commands.artifact_flags import IGNORE, RESOLVE_SYMLINKS
 from pyflux.cli.commands.fleet_flags import BUILD_ALL, BUILD_RELEASE, BUILDING
-from pyflux.cli.commands.kustomization_flags import BUILD_FLAGS, LOCAL_SOURCES
+from pyflux.cli.commands.kustomization_flags import BUILD_FLAGS, LOCAL_SOURCES, SHARED
 from pyflux.cli.model import Command, Flag
 
 _ARTIFACT = Command(
@@ -40,7 +40,7 @@ _KUSTOMIZATION = Command(
         *BUILD_FLAGS,
         Flag("dry-run", "bool", "Ask no cluster: variables from ConfigMaps and Secrets are left out"),
         LOCAL_SOURCES,
-        *(flag for flag in BUILDING if flag.name != LOCAL_SOURCES.name),
+        *(flag for flag in BUILDING if flag.name not in SHARED),
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from pyflux.cli.commands.artifact_flags import CREDS, IGNORE, INSECURE, PROVIDER
 from pyflux.cli.commands.fleet_flags import BUILDING, DIFF_ALL, DIFF_RELEASE, DIFFING
-from pyflux.cli.commands.kustomization_flags import BUILD_FLAGS, LOCAL_SOURCES
+from pyflux.cli.commands.kustomization_flags import BUILD_FLAGS, LOCAL_SOURCES, SHARED
 from pyflux.cli.model import Command, Flag
 
 _ARTIFACT = Command(
@@ -42,7 +42,7 @@ _KUSTOMIZATION = Command(
         Flag("progress-bar", "bool", "Show on a terminal what is being compared", default="true"),
         Flag("client-side", "bool", "Compare here, without the right to patch objects", extra=True),
         LOCAL_SOURCES,
-        *(flag for flag in (*BUILDING, *DIFFING) if flag.name != LOCAL_SOURCES.name),
+        *(flag for flag in (*BUILDING, *DIFFING) if flag.name not in SHARED),
     ),
 )
 

@@ -6,6 +6,7 @@ PATH = Flag("path", "string", "Folder of the checkout, or of one cluster in it",
 BUILDING = (
     Flag("offline", "bool", "Fetch nothing: what is not in the repository is left out", extra=True),
     Flag("no-cache", "bool", "Neither read nor keep rendered manifests", extra=True),
+    Flag("decrypt", "bool", "Decrypt with the program sops and your own keys", extra=True),
     Flag(
         "local-sources",
         "stringToString",

@@ -16,3 +16,5 @@ BUILD_FLAGS = (
     Flag("recursive", "bool", "Go on with the Kustomizations among the objects", short="r"),
     Flag("strict-substitute", "bool", "Fail for variables without a value or default"),
 )
+SHARED = frozenset(flag.name for flag in (*BUILD_FLAGS, LOCAL_SOURCES))
+"""Names that the flags for whole repositories have too."""

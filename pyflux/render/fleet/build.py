@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pyflux.render.fleet.copying import Tree
     from pyflux.render.fleet.recall import Rendered
     from pyflux.render.fleet.snapshot import Snapshot
+    from pyflux.render.sops import Sops
 
 MAX_UNITS = 20_000
 
@@ -92,6 +93,7 @@ class Options:
         workers: int = 0,
         progress: Callable[[Unit], None] | None = None,
         helm: bool = True,
+        sops: Sops | None = None,
         scratch: str | None = None,
     ) -> None:
         self.checkout = checkout
@@ -105,6 +107,8 @@ class Options:
         self.workers = workers or min(8, (os.cpu_count() or 1) + 1)
         self.progress = progress or (lambda _unit: None)
         self.helm = helm
+        self.sops = sops
+        """Decrypts what Kustomizations with `spec.decryption` hold; None leaves it encrypted."""
         self.scratch = scratch
         """A folder for what has to be written out, removed by its owner."""
 
@@ -151,6 +155,7 @@ class _Builder:
         self.lock = threading.RLock()
         self.root = Unit(entry.root, None, misshapen(entry.root))
         self.root.error = entry.error
+        self.root.private = self._is_private(self.root)
         for source in entry.sources:
             self.cluster.index[id_of(source)] = usable(source)
 
@@ -236,11 +241,19 @@ class _Builder:
             self.cluster.index[id_of(obj)] = usable(obj)
             if (is_kustomization(obj) or (is_release(obj) and self.options.helm)) and not self._is_known(unit, obj):
                 child = Unit(obj, unit, misshapen(obj))
+                child.private = self._is_private(child)
                 self.cluster.units[child.id] = child
                 brought.append(child)
         if len(self.cluster.units) > MAX_UNITS:
             raise PyfluxError(f"cluster {self.cluster.path} has more than {MAX_UNITS} Kustomizations and HelmReleases")
         return brought
+
+    def _is_private(self, unit: Unit) -> bool:
+        """Whether something decrypted may come into what a unit renders to."""
+        if self.options.sops is None:
+            return False
+        above = unit.parent is not None and unit.parent.private
+        return above or bool(unit.spec.get("decryption")) or units.reads_any(unit)
 
     def _is_known(self, unit: Unit, obj: Obj) -> bool:
         known = self.cluster.units.get(id_of(obj))
@@ -303,7 +316,7 @@ class _Builder:
 
     def _kustomized(self, unit: Unit, source: Snapshot) -> units.Kustomized:
         rules = self._rules(source, _source_id(unit.spec.get("sourceRef") or {}, unit.namespace))
-        return units.Kustomized(unit, self.cluster, source, rules, self.options.cache)
+        return units.Kustomized(unit, self.cluster, source, rules, self.options.cache, self.options.sops)
 
     def _source_of(self, unit: Unit) -> Snapshot:
         """The source of a Kustomization. Raises Unavailable.

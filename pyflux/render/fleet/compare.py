@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyflux.render.fleet import danger
-from pyflux.render.fleet.model import Cluster, Obj, ObjectId, Unit, id_of, show_id
+from pyflux.render.fleet.model import Cluster, Obj, ObjectId, Unit, id_of, secret_texts, show_id
 from pyflux.ui.yamlout import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+_SHORTEST = 6
+"""Characters of a decrypted value that is hidden wherever it comes up: a shorter one is a word like any other."""
 
 CREATED, CHANGED, REMOVED = "created", "changed", "removed"
 ORPHANED = "orphaned"
@@ -127,10 +130,13 @@ def _remove(value: Any, parts: Sequence[str]) -> None:
             del value[target]
 
 
-def mask(obj: Obj) -> Obj:
-    """A copy of a Secret with each value replaced by a short fingerprint; anything else as it is."""
+def mask(obj: Obj, hidden: Sequence[str] = ()) -> Obj:
+    """A copy of a Secret with each value replaced by a short fingerprint.
+
+    Of anything else as it is, but for texts with one of the `hidden` ones in them.
+    """
     if obj.get("kind") != "Secret" or obj.get("apiVersion") != "v1":
-        return obj
+        return obj if not hidden else {key: _hide(value, hidden) for key, value in obj.items()}
     masked = dict(obj)
     # the name salts the fingerprint: equal values of two Secrets do not show as equal
     salt = show_id(id_of(obj))
@@ -143,13 +149,40 @@ def mask(obj: Obj) -> Obj:
     return masked
 
 
+def _hide(value: Any, hidden: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _hide(item, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hide(item, hidden) for item in value]
+    if isinstance(value, str):
+        for text in hidden:
+            if text in value:
+                value = value.replace(text, f"*** ({hashlib.sha256(text.encode()).hexdigest()[:8]})")
+    return value
+
+
+def _decrypted(clusters: Iterable[Cluster]) -> list[str]:
+    """Values of Secrets that were decrypted, longest first, less what is too short to be one."""
+    found = {
+        text.strip()
+        for cluster in clusters
+        for unit in cluster.units.values()
+        if unit.private
+        for obj in unit.indexed
+        if obj.get("kind") == "Secret"
+        for text in secret_texts(obj).values()
+    }
+    return sorted((text for text in found if len(text) >= _SHORTEST), key=len, reverse=True)
+
+
 def compare(old: Sequence[Cluster], new: Sequence[Cluster], noise: Noise | None = None) -> list[Comparison]:
     """Each cluster of either side against its counterpart, by entry point."""
     before = {cluster.path: cluster for cluster in old}
     after = {cluster.path: cluster for cluster in new}
     rules = noise or Noise()
+    hidden = _decrypted((*old, *new))
     return [
-        _compare(path, before.get(path) or Cluster(path), after.get(path) or Cluster(path), rules)
+        _compare(path, before.get(path) or Cluster(path), after.get(path) or Cluster(path), rules, hidden)
         for path in sorted({*before, *after})
     ]
 
@@ -157,14 +190,14 @@ def compare(old: Sequence[Cluster], new: Sequence[Cluster], noise: Noise | None 
 Located = dict[ObjectId, tuple[Unit, Obj]]
 
 
-def _compare(path: str, old: Cluster, new: Cluster, noise: Noise) -> Comparison:
+def _compare(path: str, old: Cluster, new: Cluster, noise: Noise, hidden: Sequence[str]) -> Comparison:
     result = Comparison(path)
     passed = _blind(old, new, result) | _equal(old, new)
     before, after = _located(old, passed), _located(new, passed)
     for identity in sorted({*before, *after}, key=lambda found: (found[1], found[0], found[2])):
         if noise.ignores(identity):
             continue
-        change = _change(identity, before.get(identity), after.get(identity), new, noise)
+        change = _change(identity, before.get(identity), after.get(identity), new, noise, hidden)
         if change is not None:
             result.changes.append(change)
             result.images += _images(change)
@@ -214,7 +247,12 @@ def _located(cluster: Cluster, passed: set[ObjectId]) -> Located:
 
 
 def _change(
-    identity: ObjectId, old: tuple[Unit, Obj] | None, new: tuple[Unit, Obj] | None, cluster: Cluster, noise: Noise
+    identity: ObjectId,
+    old: tuple[Unit, Obj] | None,
+    new: tuple[Unit, Obj] | None,
+    cluster: Cluster,
+    noise: Noise,
+    hidden: Sequence[str],
 ) -> Change | None:
     if old is not None and new is not None and old[1] == new[1]:
         # nearly every object of a repository: not worth a copy
@@ -236,8 +274,8 @@ def _change(
         identity,
         action,
         unit.title,
-        mask(before) if before is not None else None,
-        mask(after) if after is not None else None,
+        mask(before, hidden) if before is not None else None,
+        mask(after, hidden) if after is not None else None,
     )
     change.dangers = danger.judge(action, old[1] if old else None, new[1] if new else None, unit)
     return change

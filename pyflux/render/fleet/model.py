@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
+from pyflux.render.sopsmask import is_ciphertext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,8 @@ class Unit:
         """What is wrong although it renders: a reference to nothing, a field the API refuses."""
         self.notes: list[str] = []
         """What was assumed to render it."""
+        self.private = False
+        """Whether it holds what was decrypted for this run: then nothing of it is kept."""
         self.seconds = 0.0
         self.load: Callable[[], list[Obj]] = list
         """Brings its objects, which may be a file in the cache."""
@@ -130,6 +134,28 @@ def is_kustomization(obj: Obj) -> bool:
 
 def is_release(obj: Obj) -> bool:
     return obj.get("kind") == HELM_RELEASE and str(obj.get("apiVersion", "")).startswith(HELM_GROUP)
+
+
+def secret_texts(obj: Obj) -> dict[str, str]:
+    """The values of a Secret, base64 undone where it is base64; of anything else the texts of its `data`."""
+    data = {key: str(value) for key, value in (obj.get("data") or {}).items()}
+    if obj.get("kind") != "Secret":
+        return data
+    clear = {
+        key: b64decode(value).decode("utf-8", "replace") if _is_base64(value) else value
+        for key, value in data.items()
+        if _is_base64(value) or is_ciphertext(value)
+    }
+    return {**clear, **{key: str(value) for key, value in (obj.get("stringData") or {}).items()}}
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        # an encrypted value; nothing can be substituted from it
+        return False
+    return True
 
 
 def is_indexed(obj: Obj) -> bool:

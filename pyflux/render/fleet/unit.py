@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflux.render import guard, kustomize, manifests, overlay
 from pyflux.render.fleet.cache import below
-from pyflux.render.fleet.model import Unavailable, is_builder, show_id
+from pyflux.render.fleet.model import Unavailable, is_builder, secret_texts, show_id
 from pyflux.render.fleet.recall import Rendered, reads_of, recalled, remember, rendered
 from pyflux.render.ignore import Ignore
 from pyflux.render.sopsfiles import unmarked
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from pyflux.render.fleet.cache import Cache
     from pyflux.render.fleet.model import Cluster, Obj, Unit
     from pyflux.render.fleet.snapshot import Snapshot
+    from pyflux.render.sops import Sops
 
     Lookup = Callable[[str, str, str], Obj | None]
 
@@ -50,8 +50,11 @@ class _Below(Ignore):
 class Kustomized:
     """A Kustomization about to be built from `source`, less what the source's `rules` leave out."""
 
-    def __init__(self, unit: Unit, cluster: Cluster, source: Snapshot, rules: Ignore, cache: Cache) -> None:
+    def __init__(
+        self, unit: Unit, cluster: Cluster, source: Snapshot, rules: Ignore, cache: Cache, sops: Sops | None
+    ) -> None:
         self._unit = unit
+        self._sops = sops
         self._source = source
         self._rules = rules
         self._cache = cache
@@ -61,7 +64,7 @@ class Kustomized:
         parts = [unit.path, unit.spec, self._owned, self.variables.values, self._strict, rules.identity]
         self._request = f"kustomization {kustomize_identity()} {json.dumps(parts, sort_keys=True)}"
         # what is left out where it is missing may be missing in ways that no identity tells
-        self._recalls = not unit.spec.get("ignoreMissingComponents")
+        self._recalls = not unit.private and not unit.spec.get("ignoreMissingComponents")
 
     def recall(self) -> Rendered | None:
         """What it rendered to before; None where that is not known."""
@@ -78,6 +81,8 @@ class Kustomized:
         reach = guard.check(folder, directory, made.content, allow_links=False, need=self._need)
         _refuse_ignored(folder, reach.files, self._rules)
         encrypted = bool(unit.spec.get("decryption"))
+        if unit.private:
+            return rendered("", self._run(ignore, reach.files, encrypted))
         parts = [made.content, made.name, self.variables.values, self._strict, self._owned, encrypted]
         files = [below(path, folder) for path in reach.files]
         contents = [(path, source.identity(path) or "") for path in files]
@@ -116,12 +121,18 @@ class Kustomized:
 
     def _run(self, ignore: Ignore, files: frozenset[str], encrypted: bool) -> list[Obj]:
         unit, folder = self._unit, self._source.folder
-        decrypt = unmarked if encrypted else None
+        sops = self._sops if encrypted else None
+        decrypt = (sops.file if sops is not None else unmarked) if encrypted else None
         try:
             text = kustomize.build(folder, unit.path, unit.spec, ignore=ignore, drop_ignored=False, decrypt=decrypt)
         except overlay.BuildError as why:
             raise overlay.BuildError(f"{why.message}{_culprit(folder, files, why.message)}") from None
-        text = manifests.post_build(text, variables=self.variables.values, strict=self._strict)
+        text = manifests.post_build(
+            text,
+            variables=self.variables.values,
+            strict=self._strict,
+            decrypt=sops.object if sops is not None else None,
+        )
         objects = manifests.read_objects(text)
         for obj in objects:
             _own(obj, self._owned)
@@ -185,7 +196,11 @@ def _lookup_in(cluster: Cluster) -> Lookup:
 
     def lookup(kind: str, namespace: str, name: str) -> Obj | None:
         found = cluster.index.get((kind, namespace, name))
-        if kind == "Secret" and found is not None and any(is_ciphertext(value) for value in _texts_of(found).values()):
+        if (
+            kind == "Secret"
+            and found is not None
+            and any(is_ciphertext(value) for value in secret_texts(found).values())
+        ):
             raise Unavailable(f"its values from {show_id((kind, namespace, name))} are encrypted with SOPS")
         return found
 
@@ -196,6 +211,11 @@ def references(unit: Unit) -> list[tuple[str, str, str]]:
     """The ConfigMaps and Secrets that a unit reads and needs (optional ones are left out)."""
     listed = (unit.spec.get("postBuild") or {}).get("substituteFrom") or unit.spec.get("valuesFrom") or []
     return [(r.get("kind", ""), unit.namespace, r.get("name", "")) for r in listed if not r.get("optional")]
+
+
+def reads_any(unit: Unit) -> bool:
+    """Whether a unit reads a ConfigMap or a Secret, needed or not."""
+    return bool((unit.spec.get("postBuild") or {}).get("substituteFrom") or unit.spec.get("valuesFrom"))
 
 
 class Variables(NamedTuple):
@@ -249,28 +269,7 @@ def _keys_of(obj: Obj) -> set[str]:
 
 def _data_of(obj: Obj) -> dict[str, str]:
     # what SOPS encrypted is known in the cluster only
-    return {key: value for key, value in _texts_of(obj).items() if not is_ciphertext(value)}
-
-
-def _texts_of(obj: Obj) -> dict[str, str]:
-    data = {key: str(value) for key, value in (obj.get("data") or {}).items()}
-    if obj.get("kind") != "Secret":
-        return data
-    clear = {
-        key: b64decode(value).decode("utf-8", "replace") if _is_base64(value) else value
-        for key, value in data.items()
-        if _is_base64(value) or is_ciphertext(value)
-    }
-    return {**clear, **{key: str(value) for key, value in (obj.get("stringData") or {}).items()}}
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        b64decode(text, validate=True)
-    except ValueError:
-        # an encrypted value; nothing can be substituted from it
-        return False
-    return True
+    return {key: value for key, value in secret_texts(obj).items() if not is_ciphertext(value)}
 
 
 class Chart(NamedTuple):
@@ -297,13 +296,17 @@ class Released:
 
     def recall(self) -> Rendered | None:
         """What it rendered to before; None where that is not known."""
-        return recalled(self._cache, self._request, self._source) if self._source is not None else None
+        if self._source is None or self._unit.private:
+            return None
+        return recalled(self._cache, self._request, self._source)
 
     def build(self, chart: Chart) -> Rendered:
         """Its objects. Raises HelmError."""
         from pyflux.render import helm
 
         unit, source, cache = self._unit, chart.source, self._cache
+        if unit.private:
+            return rendered("", helm.render(unit.obj, source, self._values))
         if os.path.isfile(source.path):
             root, files = os.path.dirname(source.path), [source.path]
         else:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pyflux.env import Call, Env
     from pyflux.render.fleet.snapshot import Snapshot
+    from pyflux.render.sops import Sops
 
 KINDS = {"ks": KUSTOMIZATION, "kustomization": KUSTOMIZATION, "hr": HELM_RELEASE, "helmrelease": HELM_RELEASE}
 
@@ -109,8 +110,16 @@ def options_for(
         remotes=checkout.remotes,
         local=local_sources(call),
         progress=progress,
+        sops=_sops(env) if call.bool("decrypt") else None,
         scratch=scratch,
     )
+
+
+def _sops(env: Env) -> Sops:
+    from pyflux.render.sops import Sops, program
+
+    program(env.environ)
+    return Sops(env.environ)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pyflux.cli import main
+from pyflux.git.local import commit_all, start
 from pyflux.render import kustomize
 from pyflux.render.manifests import post_build, read_objects
 from pyflux.render.overlay import BuildError
@@ -200,8 +201,14 @@ def test_without_the_program_no_secret_is_needed_for_clear_files(tmp_path: Path)
         Sops({"PATH": "/nowhere"}).decrypt(b"", "yaml", "yaml")
 
 
-def test_a_whole_checkout_is_not_decrypted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_whole_checkout_needs_the_program(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     assert main.run(["build", "ks", "--path", str(tmp_path), "--decrypt"]) == 1
-    assert "--decrypt builds one Kustomization" in capsys.readouterr().err
-    assert main.run(["diff", "ks", "--path", str(tmp_path), "--from", "HEAD", "--decrypt"]) == 2
-    assert "--decrypt compares with a cluster" in capsys.readouterr().err
+    assert "the program sops is not on PATH" in capsys.readouterr().err
+    start(str(tmp_path / "fleet"), "https://git.example.com/fleet", "main")
+    (tmp_path / "fleet/web.yaml").write_text("a: 1\n")
+    commit_all(str(tmp_path / "fleet"), "Start", "A <a@example.com>")
+    assert main.run(["diff", "ks", "--path", str(tmp_path / "fleet"), "--from", "HEAD", "--decrypt"]) == 2
+    assert "the program sops is not on PATH" in capsys.readouterr().err
