@@ -83,6 +83,20 @@ def test_a_diff_between_revisions_as_json(pyflux: Pyflux, checkout: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize("text", ["resources: [nope.yaml]\n", "resources: [\n", "patches: [{path: web.yaml}]\n"])
+def test_a_revision_that_does_not_build_is_told_by_paths_of_the_repository(
+    pyflux: Pyflux, checkout: Path, text: str
+) -> None:
+    (checkout / "apps/kustomization.yaml").write_text(text)
+    local.commit_all(str(checkout), "Break", PERSON)
+    (checkout / "apps/kustomization.yaml").unlink()
+    code, _, err = pyflux("diff", "all", "--from", "HEAD")
+    assert code == 2
+    assert "Kustomization/flux-system/apps does not build before: " in err
+    assert "/tmp/" not in err
+    assert len(err.splitlines()) == 1
+
+
 def test_fail_on_ends_with_2_and_names_the_rule(pyflux: Pyflux, checkout: Path) -> None:
     change(checkout, "apps/web.yaml", "{matchLabels: {app: web}}", "{matchLabels: {app: other}}")
     code, _, err = pyflux("diff", "all", "--fail-on", "immutable")

@@ -203,12 +203,20 @@ class _Builder:
             if isinstance(why, Undefined):
                 unit.problems.append(why.message)
         except PyfluxError as error:
-            unit.error = " ".join(error.message.split())
+            unit.error = self._without_scratch(" ".join(error.message.split()))
         except OSError as error:
-            unit.error = f"{error.filename}: {error.strerror}"
+            unit.error = self._without_scratch(f"{error.filename}: {error.strerror}")
         except RecursionError:
             unit.error = "its YAML is nested too deeply"
         return None
+
+    def _without_scratch(self, message: str) -> str:
+        """A message that names files by their paths in their source, where that is not the user's own folder."""
+        scratch = os.path.realpath(self.options.scratch or os.devnull)
+        for folder in self.snapshots:
+            if folder.startswith(f"{scratch}/"):
+                message = message.replace(f"{folder}/", "").replace(folder, ".")
+        return message
 
     def _is_ready(self, unit: Unit) -> bool:
         index = self.cluster.index
