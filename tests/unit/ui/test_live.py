@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
 
 from pyflux.env import Env
 from pyflux.ui.live import spinner
@@ -33,3 +41,41 @@ def test_nothing_waited_for_draws_nothing() -> None:
     with spinner(Env(stderr=terminal), lambda pending: list(pending)) as show:
         show([])
     assert "thing" not in terminal.getvalue()
+
+
+_WAITING = """
+import time
+from pyflux.env import Env
+from pyflux.ui.live import spinner
+with spinner(Env(), lambda pending: ["waits"]) as show:
+    show([1])
+    time.sleep(60)
+print("never")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_program_shows_the_cursor_again(number: int) -> None:
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", _WAITING],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    drawn = b""
+    try:
+        while b"waits" not in drawn:
+            drawn += os.read(ours, 1024)
+        child.send_signal(number)
+        assert child.wait(20) == -number
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes to a terminal any more
+            while piece := os.read(ours, 1024):
+                drawn += piece
+    finally:
+        child.kill()
+        os.close(ours)
+    assert drawn.rfind(b"\x1b[?25h") > drawn.rfind(b"\x1b[?25l") >= 0
+    assert b"never" not in drawn
