@@ -154,9 +154,10 @@ class Env:
             raise
 
     def fancy(self, stream: TextIO | None = None) -> bool:
-        """True where colour and live views are welcome: a terminal, no NO_COLOR, no dumb TERM."""
+        """True where colour and live views are welcome: a terminal, no NO_COLOR, a TERM that is not dumb."""
         target = stream if stream is not None else self.stderr
-        return target.isatty() and not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb"
+        able = self.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        return target.isatty() and able and not self.environ.get("NO_COLOR")
 
     def interactive(self) -> bool:
         """True where a question can be asked and answered."""

@@ -66,6 +66,11 @@ class KubeError(PyfluxError):
         self.reason = reason
         self.details = details or {}
 
+    @property
+    def passing(self) -> bool:
+        """Whether the API server may answer a moment later: it is away, has too much to do, or an error of its own."""
+        return isinstance(self, Unreachable) or self.status == 429 or self.status >= 500
+
 
 class NotFound(KubeError):
     """404: the object is not there."""

@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyflux.catalog.kinds import RECONCILE_ANNOTATION, kind
-from pyflux.errors import NotFound, PyfluxError, TimedOut, Unreachable
+from pyflux.errors import KubeError, NotFound, PyfluxError, TimedOut
 
 if TYPE_CHECKING:
     from pyflux.env import Env
@@ -35,7 +35,9 @@ def wait_ready(env: Env, client: Client, name: str, namespace: str, kind_name: s
     while True:
         try:
             obj = client.get(resource, name, namespace)
-        except (NotFound, Unreachable) as why:
+        except KubeError as why:
+            if not (isinstance(why, NotFound) or why.passing):
+                raise
             message = why.message
         else:
             if (obj.get("spec") or {}).get("suspend"):

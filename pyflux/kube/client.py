@@ -455,7 +455,7 @@ class Client:
                 version = ""
             except KubeError as error:
                 # a server that is started anew, or has too much to do, comes back
-                if not listed or not (isinstance(error, Unreachable) or error.status == 429 or error.status >= 500):
+                if not listed or not error.passing:
                     raise
                 if deadline - time.monotonic() <= 0:
                     return

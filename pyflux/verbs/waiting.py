@@ -38,33 +38,45 @@ class Waited:
 def wait(env: Env, client: Client, waited: Sequence[Waited], deadline: float) -> None:
     """Returns when every object has ended; what became of each stands in its `error` and `obj`.
 
-    `deadline` is a time of `env.monotonic`. One round of reads goes over the wire at once.
+    `deadline` is a time of `env.monotonic`. One round of reads goes over the wire at once. An API server that is
+    started anew meanwhile is waited for, too; raises Unreachable where it is not back by then.
     """
     pending = list(waited)
     pause = _FIRST_PAUSE
     with _progress(env) as show:
         while pending:
             show(pending)
-            answers = client.get_many([(each.kind.resource, each.name, each.namespace) for each in pending])
+            answers = _read(client, pending)
             still = []
             for each, answer in zip(pending, answers, strict=True):
                 if not _ended(each, answer):
                     still.append(each)
-            pending = still
+            was, pending = pending, still
             left = deadline - env.monotonic()
             if pending and left <= 0:
-                for each in pending:
-                    each.error = TimedOut("context deadline exceeded")
+                for each, answer in zip(was, answers, strict=True):
+                    if isinstance(answer, Unreachable):
+                        raise answer
+                    if each in pending:
+                        trouble = answer.message if isinstance(answer, KubeError) else ""
+                        each.error = TimedOut("context deadline exceeded", hint=trouble)
                 return
             if pending:
                 env.sleep(min(pause, left))
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
 
+def _read(client: Client, waited: Sequence[Waited]) -> Sequence[Obj | KubeError]:
+    try:
+        return client.get_many([(each.kind.resource, each.name, each.namespace) for each in waited])
+    except Unreachable as error:
+        return [error] * len(waited)
+
+
 def _ended(each: Waited, answer: Obj | KubeError) -> bool:
-    if isinstance(answer, Unreachable):
-        raise answer
     if isinstance(answer, KubeError):
+        if answer.passing:
+            return False
         each.error = answer
         return True
     each.obj = answer
@@ -105,7 +117,7 @@ def hint_of(env: Env, client: Client, each: Waited) -> str:
 
     Scripts get the words of flux and nothing more.
     """
-    if not env.fancy():
+    if not env.stderr.isatty():
         return ""
     from pyflux.verbs.causes import Causes
 

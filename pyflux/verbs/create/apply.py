@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from pyflux.catalog.duration import format_duration
-from pyflux.errors import Conflict, NotFound, PyfluxError, TimedOut
+from pyflux.errors import Conflict, KubeError, NotFound, PyfluxError, TimedOut
 from pyflux.kube.status import CURRENT, IN_PROGRESS, condition, readiness
 
 TYPE_CHECKING = False
@@ -106,12 +106,18 @@ def wait_ready(env: Env, client: Client, resource: Resource, obj: Obj, deadline:
     name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace", "")
     pause = _FIRST_PAUSE
     while True:
-        found = client.get(resource, name, namespace)
-        if is_ready(found, static=static):
-            return found
         left = deadline - env.monotonic()
-        if left <= 0:
-            raise TimedOut("context deadline exceeded", hint=_unready(env, resource, found))
+        try:
+            found = client.get(resource, name, namespace)
+        except KubeError as error:
+            # an API server that is started anew comes back
+            if left <= 0 or not error.passing:
+                raise
+        else:
+            if is_ready(found, static=static):
+                return found
+            if left <= 0:
+                raise TimedOut("context deadline exceeded", hint=_unready(env, resource, found))
         env.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 

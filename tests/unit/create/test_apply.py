@@ -12,7 +12,7 @@ import pytest
 from pyflux.catalog.kinds import ALERT, KUSTOMIZATION
 from pyflux.catalog.resources import Resource
 from pyflux.env import Env
-from pyflux.errors import Conflict, NoMatch, NotFound, PyfluxError, TimedOut
+from pyflux.errors import Conflict, KubeError, NoMatch, NotFound, PyfluxError, TimedOut, Unreachable
 from pyflux.verbs.create import tenant
 from pyflux.verbs.create.apply import create_or_change, upsert, wait_ready
 from pyflux.verbs.create.secret_apply import upsert_secret
@@ -153,6 +153,28 @@ def test_waits_until_the_newest_generation_is_ready() -> None:
     assert found["status"]["observedGeneration"] == 2
     assert len(looks) == 6
     assert 0 < clock[0] < 10
+
+
+@pytest.mark.parametrize("error", [Unreachable("gone"), KubeError("no leader", status=500)])
+def test_an_api_server_that_comes_back_is_waited_for(error: KubeError) -> None:
+    cluster: Any = Cluster()
+    env, _, clock = world()
+    cluster.create(KUSTOMIZATION.resource, kustomization())
+    looks = []
+
+    def away(obj: Obj) -> None:
+        looks.append(1)
+        if len(looks) < 4:
+            raise error
+        ready(obj, "True")
+
+    cluster.on_get = away
+    wait_ready(env, cluster, KUSTOMIZATION.resource, kustomization(), 60.0)
+    assert len(looks) == 4
+    cluster.on_get = lambda obj: (_ for _ in ()).throw(error)
+    with pytest.raises(type(error)):
+        wait_ready(env, cluster, KUSTOMIZATION.resource, kustomization(), 60.0)
+    assert clock[0] >= 60
 
 
 def test_stalled_objects_end_the_wait() -> None:

@@ -207,6 +207,40 @@ def test_reconcile_refuses_and_fails(api: Any, run: Any, make: Any) -> None:
     assert run("reconcile", "ks", "k").err.endswith("✗ stuck for good\n")
 
 
+class _Times(dict[str, tuple[int, str]]):
+    """Refusals that are over when they have been looked at `left` times."""
+
+    left = 3
+
+    def items(self) -> Any:
+        self.left -= 1
+        return super().items() if self.left >= 0 else ()
+
+
+def test_a_server_in_trouble_does_not_end_a_wait(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "k"))
+    answers = controller()
+
+    def then_trouble(obj: dict[str, Any]) -> None:
+        answers(obj)
+        api.refuse = _Times({"/apis/kustomize": (500, "no leader")})
+
+    api.on_patch = then_trouble
+    found = run("reconcile", "ks", "k")
+    assert (found.code, found.err.splitlines()[-1][:1]) == (0, "✔")
+
+
+def test_a_server_in_trouble_is_named_when_time_is_up(api: Any, run: Any, make: Any) -> None:
+    api.add(make("Kustomization", "k"))
+
+    def trouble(obj: dict[str, Any]) -> None:
+        api.refuse = {"/apis/kustomize": (500, "no leader")}
+
+    api.on_patch = trouble
+    found = run("reconcile", "ks", "k", "--timeout=3s")
+    assert (found.code, found.err.splitlines()[-2:]) == (1, ["✗ context deadline exceeded", "  no leader"])
+
+
 def test_with_source_goes_to_the_source_first(api: Any, run: Any, make: Any) -> None:
     ref = {"kind": "GitRepository", "name": "g", "namespace": "other"}
     api.add(make("Kustomization", "k", {"sourceRef": ref}), make("GitRepository", "g", namespace="other"))
