@@ -108,7 +108,8 @@ class CommitTree:
         else:
             self._writer.write(here, found)
         self._writer.check_links()
-        self._written.add(here)
+        # what a link leads to is brought as far as it is asked for
+        self._written.add(path if found is not None and found.is_link else here)
         if found is not None and found.is_link and links:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(here), self._writer.target(found), rest))
             if not target.startswith(("..", "/")):

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyflux.render.overlay import BuildError, find
+from pyflux.render.overlay import FILE_NAMES, BuildError, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,12 @@ class _Guard:
         self.seen.add(self.real(directory))
         if len(self.seen) > MAX_FOLDERS:
             raise BuildError(f"the build spans more than {MAX_FOLDERS} folders")
+        for name in FILE_NAMES:
+            # kustomize refuses a folder with two of them
+            full = os.path.join(directory, name)
+            if os.path.isfile(full):
+                self.inside(full)
+                self.measure(full)
         for field in ("resources", "bases", "components"):
             for entry in _texts(content.get(field)):
                 self.entry(directory, entry)
@@ -237,8 +243,6 @@ class _Guard:
             # other mistakes are kustomize's to report
 
     def load(self, path: str) -> dict[str, Any]:
-        self.inside(path)
-        self.measure(path)
         with open(path, encoding="utf-8", errors="replace") as file:
             documents = _documents(file.read())
         return documents[0] if documents and isinstance(documents[0], dict) else {}

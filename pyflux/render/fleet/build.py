@@ -150,7 +150,7 @@ class _Builder:
         self.own = source_ids(entry)
         self.urls = [str((usable(source).get("spec") or {}).get("url") or "") for source in entry.sources]
         self.snapshots: dict[str, Snapshot] = {options.checkout.folder: options.checkout}
-        self.rules: dict[tuple[str, str], Ignore] = {}
+        self.rules: dict[tuple[str, str, bool], Ignore] = {}
         self.artifacts: dict[ObjectId, str] = {}
         self.lock = threading.RLock()
         self.root = Unit(entry.root, None, misshapen(entry.root))
@@ -283,8 +283,10 @@ class _Builder:
 
         def load() -> list[Obj]:
             found = cache.get(key)
-            # somebody emptied the cache meanwhile
-            return found if isinstance(found, list) else self._render(unit).objects or cache.get(key) or []
+            if found is None:
+                # somebody emptied the cache meanwhile, or it is damaged
+                found = self._render(unit, recalling=False).objects
+            return found or []
 
         return load
 
@@ -308,7 +310,7 @@ class _Builder:
             # it shows again when the unit is rendered, and is told then
             return None
 
-    def _render(self, unit: Unit) -> Rendered:
+    def _render(self, unit: Unit, *, recalling: bool = True) -> Rendered:
         start = time.perf_counter()
         if unit.misshapen:
             raise PyfluxError(unit.misshapen)
@@ -316,9 +318,9 @@ class _Builder:
             if unit.kind == KUSTOMIZATION:
                 kustomized = self._kustomized(unit, self._source_of(unit))
                 unit.problems += kustomized.variables.missing
-                return kustomized.recall() or kustomized.build()
+                return (kustomized.recall() if recalling else None) or kustomized.build()
             released = self._released(unit)
-            return released.recall() or released.build(self._chart(unit))
+            return (released.recall() if recalling else None) or released.build(self._chart(unit))
         finally:
             unit.seconds = time.perf_counter() - start
 
@@ -348,15 +350,15 @@ class _Builder:
             return Ignore(defaults())
         spec = (self.cluster.index.get(source) or {}).get("spec") or {}
         lines = str(spec.get("ignore") or "")
-        folder = snapshot.folder
+        folder, bucket = snapshot.folder, source[0] == "Bucket"
         with self.lock:
-            if (folder, lines) not in self.rules:
-                paths = [FILE] if source[0] == "Bucket" else snapshot.named(FILE)
+            if (folder, lines, bucket) not in self.rules:
+                paths = [FILE] if bucket else snapshot.named(FILE)
                 for path in paths:
                     snapshot.need(path)
-                made = for_bucket(folder, lines) if source[0] == "Bucket" else for_source(folder, lines, paths)
-                self.rules[folder, lines] = made
-            return self.rules[folder, lines]
+                made = for_bucket(folder, lines) if bucket else for_source(folder, lines, paths)
+                self.rules[folder, lines, bucket] = made
+            return self.rules[folder, lines, bucket]
 
     def _source(self, source: ObjectId) -> Snapshot:
         """A source's files, brought from elsewhere where they have to be. Raises Unavailable."""
@@ -453,6 +455,7 @@ class _Builder:
         source = self._source(place)
         if place == _source_id(unit.spec.get("chartRef") or {}, unit.namespace):
             source.need("")
+            source.identity("")
             return units.Chart(ChartSource(charts.in_artifact(source.folder), names, ignore_missing=lenient), [""])
         path = os.path.normpath(os.path.join(source.folder, str(template["chart"])))
         if path != source.folder and not path.startswith(source.folder.rstrip("/") + "/"):
@@ -470,6 +473,7 @@ class _Builder:
         inside = not any(os.path.normpath(name).startswith(("..", "/")) for name in names)
         for name in names:
             source.need(normal(name))
+            source.identity(normal(name))
         reads = [*found.reads, *map(normal, names)] if found.is_whole and inside else None
         return units.Chart(ChartSource(found.path, names, source.folder, lenient), reads)
 

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyflux import __version__
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_ENTRIES = 60_000
-_FORMAT = "3"
+_FORMAT = "4"
+_SUM = 8
+"""Bytes of the checksum before each value."""
 
 
 def default_folder(environ: dict[str, str]) -> str:
@@ -75,7 +79,9 @@ class Cache:
             return None
         try:
             with open(self._path(key), "rb") as file:
-                return json.loads(file.read())
+                content = file.read()
+            # what a full disk or a crash left, or somebody else wrote, is no value
+            return json.loads(content[_SUM:]) if content[:_SUM] == _sum(content[_SUM:]) else None
         except (OSError, ValueError):
             return None
 
@@ -87,26 +93,43 @@ class Cache:
         """Keeps a JSON value, whole or not at all."""
         if self._folder is None:
             return
-        path = self._path(key)
+        path, content = self._path(key), json.dumps(value, separators=(",", ":")).encode()
+        name = ""
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=os.path.dirname(path))
             with os.fdopen(handle, "wb") as file:
-                file.write(json.dumps(value, separators=(",", ":")).encode())
+                file.write(_sum(content) + content)
             os.replace(name, path)
             self._added = True
         except OSError:
-            return
+            if name:
+                with suppress(OSError):
+                    os.unlink(name)
 
     def trim(self) -> None:
         """Removes the oldest entries where there are too many; looks only where some were added."""
         if self._folder is None or not self._added or not os.path.isdir(self._folder):
             return
-        files = [entry for part in os.scandir(self._folder) if part.is_dir() for entry in os.scandir(part.path)]
-        if len(files) <= MAX_ENTRIES:
+        ages = []
+        for part in _listed(self._folder):
+            for path in _listed(part):
+                # other runs may remove some at this moment
+                with suppress(OSError):
+                    ages.append((os.lstat(path).st_mtime, path))
+        if len(ages) <= MAX_ENTRIES:
             return
-        for entry in sorted(files, key=lambda entry: entry.stat().st_mtime)[: len(files) - MAX_ENTRIES * 9 // 10]:
-            try:
-                os.unlink(entry.path)
-            except OSError:
-                continue
+        for _, path in sorted(ages)[: len(ages) - MAX_ENTRIES * 9 // 10]:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:
+        return []
+
+
+def _sum(content: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(content)

@@ -46,6 +46,8 @@ def prepared(source: Snapshot, below: str, rules: Ignore, fetch: Fetch, scratch:
     path = os.path.join(folder, below) if below else folder
     reads = [below]
     source.need(below)
+    # before anything is read, so that a change from now on will show
+    source.identity(below)
     if not os.path.exists(path):
         return None
     below = below or "."
@@ -67,6 +69,7 @@ def prepared(source: Snapshot, below: str, rules: Ignore, fetch: Fetch, scratch:
             if local is not None:
                 reads.append(normal(local))
                 source.need(normal(local))
+                source.identity(normal(local))
             _add(dependency, folder, below, rules, fetch, os.path.join(copy, "charts"))
         except _Missing as why:
             name = dependency.get("alias") or dependency.get("name")

@@ -76,6 +76,7 @@ class Kustomized:
         folder = source.folder
         directory = os.path.join(folder, unit.path)
         self._bring(directory)
+        self._note(unit.path)
         ignore = _Below(self._rules, folder, unit.path)
         made = _overlay(unit, directory, ignore)
         reach = guard.check(folder, directory, made.content, allow_links=False, need=self._need)
@@ -117,7 +118,14 @@ class Kustomized:
     def _need(self, path: str) -> None:
         path = os.path.normpath(path)
         if path == self._source.folder or path.startswith(self._source.folder.rstrip("/") + "/"):
-            self._source.need(_within(path, self._source.folder))
+            path = _within(path, self._source.folder)
+            self._source.need(path)
+            self._note(path)
+
+    def _note(self, path: str) -> None:
+        """Takes the identity of what is read next: a change from now on will show."""
+        if not self._unit.private:
+            self._source.identity(path)
 
     def _run(self, ignore: Ignore, files: frozenset[str], encrypted: bool) -> list[Obj]:
         unit, folder = self._unit, self._source.folder
@@ -312,7 +320,7 @@ class Released:
         else:
             root, files = source.path, list(_files_of(source.path))
         files += source.values_paths()
-        parts = [unit.obj, self._values, source.values_files]
+        parts = [unit.obj, self._values, source.values_files, source.ignore_missing]
         contents = cache.contents(root, files)
         key = cache.key("release", helm.sdk_identity(), json.dumps(parts, sort_keys=True), contents=contents)
         objects = cache.get(key)
