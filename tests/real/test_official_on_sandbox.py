@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +94,9 @@ def push(server: GitServer, folder: Path, files: dict[str, str | None]) -> str:
             path.write_text(text)
             porcelain.add(str(folder), [str(path)])
     made = porcelain.commit(str(folder), message=b"change", author=b"t <t@example.org>", committer=b"t <t@example.org>")
-    porcelain.push(str(folder), f"http://127.0.0.1:{server.port}/fleet.git", "HEAD:refs/heads/main")
+    said = io.BytesIO()
+    url = f"http://127.0.0.1:{server.port}/fleet.git"
+    porcelain.push(str(folder), url, "HEAD:refs/heads/main", outstream=said, errstream=said)
     return made.decode()
 
 
