@@ -23,6 +23,13 @@ _FILE_LISTS = ("crds", "configurations")
 _PATCH_LISTS = ("patches", "patchesJson6902", "replacements")
 _PLUGIN_LISTS = ("generators", "transformers", "validators")
 _READING_KEYS = frozenset(("path", "paths", "files", "envs", "env", "file", "resources", "bases", "components"))
+_NAMES = {
+    name.casefold(): name
+    for name in (
+        *("resources", "bases", "components", "patchesStrategicMerge", "configMapGenerator", "secretGenerator"),
+        *("openapi", "path", "files", "envs", "env", *_FILE_LISTS, *_PATCH_LISTS, *_PLUGIN_LISTS),
+    )
+}
 _ANCHOR = re.compile(rb"(?:^|[\s\[{,:-])&\w")
 _ALIAS = re.compile(rb"(?:^|[\s\[{,:-])\*\w")
 _FETCHED = ("http://", "https://")
@@ -106,6 +113,7 @@ class _Guard:
             if os.path.isfile(full):
                 self.inside(full)
                 self.measure(full)
+        content = _own_names(content)
         for field in ("resources", "bases", "components"):
             for entry in _texts(content.get(field)):
                 self.entry(directory, entry)
@@ -168,32 +176,42 @@ class _Guard:
 
     def plugin(self, directory: str, entry: str) -> None:
         """A generator, transformer or validator: a folder, a file of configurations, or one in place."""
-        full = os.path.join(directory, entry)
-        if "\n" not in entry:
-            self.need(full)
-        if "\n" not in entry and os.path.exists(full):
-            self.inside(full)
-            if os.path.isdir(full):
-                self.entry(directory, entry)
-                return
-            self.measure(full)
-            with open(full, encoding="utf-8", errors="replace") as file:
-                entry = file.read(MAX_FILE)
-        elif "\n" not in entry:
-            self.entry(directory, entry)
+        inline = [found for found in _documents(entry.encode("utf-8", "replace")) if isinstance(found, (dict, list))]
+        if inline or "\n" in entry:
+            for config in inline:
+                self.config(directory, config, "")
             return
-        for config in _documents(entry):
-            self.config(directory, config, "")
+        full = os.path.join(directory, entry)
+        self.entry(directory, entry)
+        if os.path.isdir(full):
+            known, self.seen, self.files = (self.seen, self.files), set(), set()
+            self.seen.add(self.real(directory))
+            self.entry(directory, entry)
+            for path in sorted(self.files):
+                for config in self.documents(path):
+                    # patches may put any text anywhere
+                    self.config(directory, config, "", every=True)
+            self.seen, self.files = self.seen | known[0], self.files | known[1]
+        elif os.path.isfile(full):
+            for config in self.documents(full):
+                self.config(directory, config, "")
 
-    def config(self, directory: str, value: object, key: str) -> None:
+    def documents(self, path: str) -> list[Any]:
+        """Raises BuildError for what kustomize might read in another way; the user's own is his to know."""
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE)
+        return _documents(content, "" if self.root == os.sep else self.shown(self.real(path)))
+
+    def config(self, directory: str, value: object, key: str, *, every: bool = False) -> None:
         if isinstance(value, dict):
             for name, item in value.items():
-                self.config(directory, item, name)
+                self.config(directory, item, name.casefold(), every=every)
         elif isinstance(value, list):
             for item in value:
-                self.config(directory, item, key)
-        elif isinstance(value, str) and value and "\n" not in value and key in _READING_KEYS:
-            self.file(directory, value.partition("=")[2] or value)
+                self.config(directory, item, key, every=every)
+        elif isinstance(value, str) and value and "\n" not in value and (every or key in _READING_KEYS):
+            for path in {value, value.partition("=")[2]}:
+                self.file(directory, path)
 
     def inside(self, path: str) -> None:
         real = self.real(path)
@@ -243,8 +261,7 @@ class _Guard:
             # other mistakes are kustomize's to report
 
     def load(self, path: str) -> dict[str, Any]:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            documents = _documents(file.read())
+        documents = self.documents(path)
         return documents[0] if documents and isinstance(documents[0], dict) else {}
 
 
@@ -256,11 +273,35 @@ def _mappings(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _documents(text: str) -> list[Any]:
+def _own_names(content: dict[str, Any]) -> dict[str, Any]:
+    """A kustomization with its fields as they are spelled here: kustomize takes them in any case."""
+    found = _renamed(content)
+    for name, value in found.items():
+        if isinstance(value, list):
+            found[name] = [_renamed(item) if isinstance(item, dict) else item for item in value]
+    if isinstance(found.get("openapi"), dict):
+        found["openapi"] = _renamed(found["openapi"])
+    return found
+
+
+def _renamed(mapping: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in mapping.items():
+        name = _NAMES.get(key.casefold(), key)
+        if name in found:
+            raise BuildError(f"the field {name} is there twice")
+        found[name] = value
+    return found
+
+
+def _documents(text: bytes, name: str = "") -> list[Any]:
+    """The documents of a text; none where it is no YAML, which raises BuildError for a file with a `name`."""
     from pyflux.ui.yamlin import YamlError, load_all
 
     try:
         return load_all(text, strict=False)
-    except YamlError:
+    except YamlError as why:
+        if name:
+            raise BuildError(f"{name}: {why.message}") from None
         # kustomize reads the same text next and says what is wrong with it
         return []

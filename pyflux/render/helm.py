@@ -76,8 +76,11 @@ def sdk_identity() -> str:
     found = find_spec("helm_python")
     if found is None or found.origin is None:
         return ""
-    state = os.stat(found.origin)
-    return f"{state.st_size}-{state.st_mtime_ns}"
+    installed = os.path.dirname(os.path.dirname(found.origin))
+    for name in sorted(os.listdir(installed)):
+        if name.startswith("helm_python_sdk-") and name.endswith(".dist-info"):
+            return name
+    return str(os.stat(found.origin).st_mtime_ns)
 
 
 def release_name(release: Obj) -> str:

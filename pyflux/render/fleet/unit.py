@@ -62,7 +62,7 @@ class Kustomized:
         self._strict = cluster.strict and self.variables.complete
         self._owned = _owner_labels(unit)
         parts = [unit.path, unit.spec, self._owned, self.variables.values, self._strict, rules.identity]
-        self._request = f"kustomization {kustomize_identity()} {json.dumps(parts, sort_keys=True)}"
+        self._request = f"kustomization {kustomize.identity()} {json.dumps(parts, sort_keys=True)}"
         # what is left out where it is missing may be missing in ways that no identity tells
         self._recalls = not unit.private and not unit.spec.get("ignoreMissingComponents")
 
@@ -88,7 +88,7 @@ class Kustomized:
         files = [below(path, folder) for path in reach.files]
         contents = [(path, source.identity(path) or "") for path in files]
         text = json.dumps(parts, sort_keys=True)
-        key = cache.key("kustomization", kustomize_identity(), unit.path, text, contents=contents)
+        key = cache.key("kustomization", kustomize.identity(), unit.path, text, contents=contents)
         objects = cache.get(key)
         if objects is None:
             objects = self._run(ignore, reach.files, encrypted)
@@ -176,12 +176,6 @@ def _refuse_ignored(folder: str, files: frozenset[str], rules: Ignore) -> None:
         path = below(file, root)
         if rules.excludes(path):
             raise overlay.BuildError(f"kustomize build failed: {path} is left out by the source's ignore rules")
-
-
-def kustomize_identity() -> str:
-    """What tells one kustomize program from another."""
-    state = os.stat(kustomize.kubectl())
-    return f"{state.st_size}-{state.st_mtime_ns}"
 
 
 def _owner_labels(unit: Unit) -> Obj:

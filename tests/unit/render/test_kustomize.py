@@ -182,3 +182,15 @@ def test_order_is_the_files_order(tmp_path: Path) -> None:
     namespace = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}})
     write(tmp_path, {"a.yaml": config_map("a"), "b.yaml": namespace})
     assert names(build(str(tmp_path), "", {})) == ["a", "ns"]
+
+
+def test_the_same_program_installed_again_has_the_same_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for name, content in (("one", b"program"), ("again", b"program"), ("other", b"Program"), ("longer", b"program ")):
+        (tmp_path / name).write_bytes(content)
+        monkeypatch.setattr(kustomize, "kubectl", lambda name=name: str(tmp_path / name))
+        found.append(kustomize.identity.__wrapped__())
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
