@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyflux.render import guard, overlay
+from pyflux.render import guard, kustomize, overlay
 from pyflux.render.kustomize import build
 from pyflux.render.manifests import read_objects
 from pyflux.render.overlay import BuildError
