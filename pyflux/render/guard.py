@@ -91,6 +91,7 @@ class _Guard:
         self.files: set[str] = set()
         self.total = 0
         self._folders: dict[str, str] = {}
+        self._plugins: set[tuple[str, str]] = set()
 
     def real(self, path: str) -> str:
         """`os.path.realpath`, which looks at each folder of a large repository once."""
@@ -183,7 +184,8 @@ class _Guard:
             return
         full = os.path.join(directory, entry)
         self.entry(directory, entry)
-        if os.path.isdir(full):
+        if os.path.isdir(full) and (self.real(directory), self.real(full)) not in self._plugins:
+            self._plugins.add((self.real(directory), self.real(full)))
             known, self.seen, self.files = (self.seen, self.files), set(), set()
             self.seen.add(self.real(directory))
             self.entry(directory, entry)
