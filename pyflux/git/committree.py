@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pyflux.git.checkout import Entry, Limits, Writer, listed
 from pyflux.git.errors import TooLarge
+from pyflux.git.store import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +39,9 @@ class CommitTree:
         self._store = store
         self._folder = os.path.realpath(folder)
         self._memory = memory
-        self._root: str = store.repo[commit.encode()].tree.decode()
+        self._place = str(store.repo.path)
+        with readable(self._place):
+            self._root: str = store.repo[commit.encode()].tree.decode()
         self._trees: dict[str, dict[str, Entry]] = {}
         self._written: set[str] = set()
         self._writer = Writer(store, self._folder)
@@ -79,7 +82,8 @@ class CommitTree:
     def _listed(self, tree: str) -> dict[str, Entry]:
         known = self._trees.get(tree)
         if known is None:
-            known = self._trees[tree] = {entry.path: entry for entry in listed(self._store, tree)}
+            with readable(self._place):
+                known = self._trees[tree] = {entry.path: entry for entry in listed(self._store, tree)}
         return known
 
     def is_unchanged(self, _paths: Iterable[str]) -> bool:
@@ -89,7 +93,7 @@ class CommitTree:
         """Trees are kept as they are asked for."""
 
     def need(self, path: str) -> None:
-        with self._lock:
+        with self._lock, readable(self._place):
             self._need(path, _MAX_LINKS)
 
     def _need(self, path: str, links: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyflux.git.committree import CommitTree, Memory
 from pyflux.git.errors import GitError, RefMissing, RepositoryMissing
-from pyflux.git.store import Store
+from pyflux.git.store import Store, readable
 
 
 class LocalRepository(Store):
@@ -52,12 +52,13 @@ class LocalRepository(Store):
         from dulwich.objectspec import parse_commit
 
         base = re.split(r"[~^]", revision, maxsplit=1)[0]
-        try:
-            commit: Any = parse_commit(self.repo, (base or "HEAD").encode())
-            for mark, digits in re.findall(r"([~^])(\d*)", revision[len(base) :]):
-                commit = self._ancestor(commit, mark, int(digits or 1))
-        except (KeyError, ValueError, IndexError, NotImplementedError):
-            raise RefMissing(f"there is no revision {revision!r} in {self.folder}") from None
+        with readable(self.folder):
+            try:
+                commit: Any = parse_commit(self.repo, (base or "HEAD").encode())
+                for mark, digits in re.findall(r"([~^])(\d*)", revision[len(base) :]):
+                    commit = self._ancestor(commit, mark, int(digits or 1))
+            except (KeyError, ValueError, IndexError, NotImplementedError):
+                raise RefMissing(f"there is no revision {revision!r} in {self.folder}") from None
         return str(commit.id.decode())
 
     def _ancestor(self, commit: Any, mark: str, number: int) -> Any:
@@ -73,7 +74,8 @@ class LocalRepository(Store):
         from dulwich.graph import find_merge_base
 
         commits: Any = [one.encode(), other.encode()]
-        found = find_merge_base(self.repo, commits)
+        with readable(self.folder):
+            found = find_merge_base(self.repo, commits)
         if not found:
             raise GitError(f"{one[:8]} and {other[:8]} have no common history (a shallow clone? fetch more of it)")
         return str(found[0].decode())

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import tempfile
+import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pyflux.git.deadline import left
 from pyflux.git.errors import GitError, RefMissing, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from pyflux.git.refs import Refs
     from pyflux.git.transport import Remote
 
+_DAMAGED = (AssertionError, EOFError, ValueError, struct.error, zlib.error)
+
 MAX_PACK = 2 << 30
 """Bytes that one fetch may bring."""
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Has objects that are missing or damaged be a GitError; `place` is the repository."""
+    from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, WrongObjectException
+    from dulwich.pack import PackFileDisappeared
+
+    try:
+        yield
+    except KeyError as why:
+        name = why.args[0] if why.args else b""
+        shown = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        raise GitError(
+            f"object {shown} is not in {place}",
+            hint="In a shallow or partial clone, git fetch brings it; else git fsck says what is missing.",
+        ) from None
+    except (*_DAMAGED, ChecksumMismatch, FileFormatException, WrongObjectException, ApplyDeltaError) as why:
+        raise GitError(f"an object of {place} cannot be read: {why}", hint="git fsck says which.") from None
+    except PackFileDisappeared:
+        raise GitError(f"{place} was repacked meanwhile", hint="Run it again.") from None
 
 
 class Store:

@@ -213,16 +213,24 @@ def load(root: str) -> list[Pattern]:
 
 
 def named(root: str, name: str, below: str = "") -> Iterator[str]:
-    """The paths below `root` of all files of this name, an outer one before an inner one; links are passed over."""
-    folders = []
-    with os.scandir(os.path.join(root, below)) as entries:
-        for entry in entries:
-            if entry.name == name and entry.is_file(follow_symlinks=False):
-                yield f"{below}/{name}" if below else name
-            elif entry.name != ".git" and entry.is_dir(follow_symlinks=False):
-                folders.append(entry.name)
-    for inner in sorted(folders):
-        yield from named(root, name, f"{below}/{inner}" if below else inner)
+    """The paths below `root` of all files of this name, an outer one before an inner one.
+
+    Links are passed over, and so are folders that cannot be read or are gone meanwhile: a build that needs one tells.
+    """
+    ahead = [below]
+    while ahead:
+        below = ahead.pop()
+        folders = []
+        try:
+            with os.scandir(os.path.join(root, below)) as entries:
+                for entry in entries:
+                    if entry.name == name and entry.is_file(follow_symlinks=False):
+                        yield f"{below}/{name}" if below else name
+                    elif entry.name != ".git" and entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{below}/{entry.name}" if below else entry.name)
+        except OSError:
+            continue
+        ahead += sorted(folders, reverse=True)
 
 
 def read(root: str, paths: Iterable[str]) -> list[Pattern]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,40 +12,10 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from pyflux.env import Env
+from pyflux.ui.ending import ending_in_order
 
 T = TypeVar("T")
 _SHOWN = 8
-
-
-class _Ended(BaseException):
-    """A signal that ends the process came; its number is the argument."""
-
-
-@contextmanager
-def _wiped_before_the_end() -> Iterator[None]:
-    """Has SIGTERM (of `timeout`, of CI) and SIGHUP end the process only after what is drawn was wiped.
-
-    Without that the terminal's cursor stays hidden.
-    """
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        raise _Ended(number)
-
-    ours = []
-    if threading.current_thread() is threading.main_thread():
-        ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) == signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, stop)
-    ended = 0
-    try:
-        yield
-    except _Ended as end:
-        ended = end.args[0]
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-        if ended:
-            os.kill(os.getpid(), ended)
 
 
 @contextmanager
@@ -60,7 +27,7 @@ def spinner(env: Env, describe: Callable[[Sequence[T]], list[str]]) -> Iterator[
     console = Console(file=env.stderr)
     marks: dict[int, Spinner] = {}
     with (
-        _wiped_before_the_end(),
+        ending_in_order(),  # else the terminal's cursor stays hidden
         Live(console=console, transient=True, refresh_per_second=8, redirect_stdout=False) as live,
     ):
 

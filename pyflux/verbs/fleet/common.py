@@ -13,6 +13,7 @@ from pyflux.render.fleet.build import Options, Place, build
 from pyflux.render.fleet.cache import Cache, default_folder
 from pyflux.render.fleet.model import HELM_RELEASE, KUSTOMIZATION, Cluster, ObjectId, Unit
 from pyflux.render.fleet.snapshot import WorkTree
+from pyflux.ui.ending import ending_in_order
 from pyflux.verbs.fleet.sources import Fetcher
 
 if TYPE_CHECKING:
@@ -66,11 +67,12 @@ def _is_repository(folder: str) -> bool:
 @contextmanager
 def scratch_folder() -> Iterator[str]:
     """A private folder for what is fetched and generated, removed at the end."""
-    folder = tempfile.mkdtemp(prefix="pyflux-")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ending_in_order():
+        folder = tempfile.mkdtemp(prefix="pyflux-")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def local_sources(call: Call) -> dict[ObjectId, str]:

@@ -33,6 +33,11 @@ def run(env: Env, call: Call) -> None:
     except PyfluxError as why:
         # 1 would say that there is a difference
         raise PyfluxError(why.message, hint=why.hint, exit_code=FAILED) from why
+    except BrokenPipeError:
+        raise
+    except OSError as why:
+        where = f"{why.filename}: " if why.filename else ""
+        raise PyfluxError(f"{where}{why.strerror or why}", exit_code=FAILED) from why
 
 
 def _run(env: Env, call: Call) -> None:
