@@ -6,6 +6,7 @@ built from the same rows. Help is plain text straight from the rows, and Typer's
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from pyflux.cli import pflag
@@ -26,6 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Found:
@@ -202,6 +205,9 @@ def run(argv: list[str], env: Env | None = None) -> int:
         where = "" if _flush(world) else "stdout: "
         where = f"{error.filename}: " if error.filename else where
         world.log.failure(f"{where}{error.strerror or error}")
+        if not where and error.errno in _NO_SPACE and "tempfile" in sys.modules:
+            folder = sys.modules["tempfile"].gettempdir()
+            world.log.plain(f"  temporary files are in {folder}; TMPDIR names another folder for them")
         return EXIT_FAILURE
 
 

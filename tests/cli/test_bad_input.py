@@ -401,6 +401,15 @@ def test_a_disk_that_is_full_in_the_middle(alone: World, unbuffered: str) -> Non
     check(alone.shell(script, environ={"PYTHONUNBUFFERED": unbuffered}), "stdout: File too large")
 
 
+def test_a_full_disk_under_temporary_files(alone: World) -> None:
+    """What is read from stdin is put there first; it is more than the limit on the size of files."""
+    (alone.home / "tmp").mkdir()
+    script = 'trap "" XFSZ; ulimit -f 16; head -c 65536 /dev/zero | "$PYFLUX" push artifact oci://127.0.0.1:1/app:v1'
+    script += " --path=- --source=x --revision=y"
+    check(alone.shell(script, environ={"TMPDIR": str(alone.home / "tmp")}), "File too large")
+    assert os.listdir(alone.home / "tmp") == []
+
+
 @pytest.mark.parametrize(
     "environ", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}]
 )
