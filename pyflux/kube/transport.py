@@ -62,10 +62,9 @@ def split_url(url: str) -> tuple[str, str, int, str]:
         port = after[1:]
     else:
         host, _, port = place.partition(":")
-    try:
-        number = int(port) if port else (443 if scheme == "https" else 80)
-    except ValueError:
-        raise Unreachable(f"bad address of the API server: {url}") from None
+    number = int(port) if port.isdecimal() else 0 if port else 443 if scheme == "https" else 80
+    if not host or not 0 < number < 65536 or ("[" in place) != ("]" in place):
+        raise Unreachable(f"bad address of the API server: {url}")
     return scheme, host, number, (slash + path).rstrip("/")
 
 

@@ -306,6 +306,15 @@ def test_nobody_listening_is_one_line_with_a_way_out() -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "url", ["https://", "https://:6443", "https://[::1", "https://a:99999", "https://a:0", "https://a:b", "http://::1"]
+)
+def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        Client(Target(url), timeout=2).list(PODS)
+    assert caught.value.message == f"bad address of the API server: {url}"
+
+
 def test_something_that_is_not_http(server: Server, client: Client) -> None:
     server.answers = [b"SSH-2.0-OpenSSH\r\n"]
     with pytest.raises(Unreachable, match="not HTTP"):
