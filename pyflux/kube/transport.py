@@ -323,13 +323,20 @@ def describe(error: Exception, timeout: float) -> str:
     if verify:
         return f"its certificate is not trusted: {verify}"
     if isinstance(error, OSError):
-        text = error.strerror or str(error)
-        return text.split("(_ssl.c")[0].strip()
+        text = (error.strerror or str(error)).split("(_ssl.c")[0].strip()
+        # "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required" says it twice
+        return text.partition("] ")[2] if text.startswith("[SSL: ") else text
     return str(error)
 
 
 def _hint(error: Exception, target: Target) -> str:
-    if getattr(error, "verify_message", ""):
+    refused = getattr(error, "verify_message", "")
+    if "expired" in refused or "not yet valid" in refused:
+        import time
+
+        now = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+        return f"the cluster has to renew it, unless the clock of this machine is wrong: it shows {now} UTC"
+    if refused:
         return "give its certificate authority with --certificate-authority, or use --insecure-skip-tls-verify"
     where = f" (context {target.context})" if target.context else ""
     return f"check that the cluster is up and that the kubeconfig's server address is right{where}"

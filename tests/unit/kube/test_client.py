@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pyflux.errors import Conflict, Forbidden, Gone, Invalid, KubeError, NoMatch
 from pyflux.kube import request
 from pyflux.kube.client import Client
 from pyflux.kube.config import Target
+from pyflux.kube.transport import Connection
 
 PODS = built_in("v1", "Pod")
 assert PODS is not None
@@ -313,6 +315,28 @@ def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(Unreachable) as caught:
         Client(Target(url), timeout=2).list(PODS)
     assert caught.value.message == f"bad address of the API server: {url}"
+
+
+@pytest.mark.parametrize(
+    ("verify", "hint"),
+    [
+        ("certificate has expired", "the clock of this machine"),
+        ("certificate is not yet valid", "the clock of this machine"),
+        ("self-signed certificate", "--certificate-authority"),
+    ],
+)
+def test_a_certificate_that_is_refused_has_its_way_out(verify: str, hint: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = verify
+    failed = Connection(Target("https://a"), 1).unreachable(error)
+    assert failed.message.endswith(f"its certificate is not trusted: {verify}")
+    assert hint in failed.hint
+
+
+def test_an_alert_is_said_once() -> None:
+    text = "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2580)"
+    failed = Connection(Target("https://a"), 1).unreachable(ssl.SSLError(1, text))
+    assert failed.message.endswith("https://a: tlsv13 alert certificate required")
 
 
 def test_something_that_is_not_http(server: Server, client: Client) -> None:
