@@ -13,7 +13,7 @@ from pyflux.verbs.fleet.common import built
 from pyflux.verbs.fleet.drawing import state_of, svg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pyflux.env import Call, Env
 
@@ -47,13 +47,16 @@ def tree(clusters: list[Cluster]) -> str:
     out: list[str] = []
     for cluster in clusters:
         out.append(f"{cluster.path}\n")
-        tops = [unit for unit in cluster.ordered() if unit.parent is None]
+        children: dict[ObjectId | None, list[Unit]] = {}
+        for unit in cluster.ordered():
+            children.setdefault(unit.parent.id if unit.parent is not None else None, []).append(unit)
+        tops = children.get(None, [])
         for index, unit in enumerate(tops):
-            out += _branch(cluster, unit, "", index == len(tops) - 1)
+            out += _branch(children, unit, "", index == len(tops) - 1)
     return "".join(out)
 
 
-def _branch(cluster: Cluster, unit: Unit, prefix: str, last: bool) -> Iterator[str]:
+def _branch(children: Mapping[ObjectId | None, Sequence[Unit]], unit: Unit, prefix: str, last: bool) -> Iterator[str]:
     notes = [f"{unit.count} objects"] if unit.count else []
     source = source_of(unit)
     if source is not None:
@@ -64,9 +67,9 @@ def _branch(cluster: Cluster, unit: Unit, prefix: str, last: bool) -> Iterator[s
     if state_of(unit):
         notes.append(state_of(unit))
     yield f"{prefix}{'└── ' if last else '├── '}{unit.title} ({'; '.join(notes)})\n"
-    children = [child for child in cluster.ordered() if child.parent is unit]
-    for index, child in enumerate(children):
-        yield from _branch(cluster, child, prefix + ("    " if last else "│   "), index == len(children) - 1)
+    below = children.get(unit.id, ())
+    for index, child in enumerate(below):
+        yield from _branch(children, child, prefix + ("    " if last else "│   "), index == len(below) - 1)
 
 
 def _quoted(text: str) -> str:
