@@ -14,6 +14,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from pyflux.render.overlay import BuildError
+from pyflux.render.sopsmask import is_ciphertext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +77,17 @@ def program(environ: Mapping[str, str]) -> str:
 class Sops:
     """Runs the program with an environment that holds or names the keys."""
 
-    def __init__(self, environ: Mapping[str, str], *, cwd: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        cwd: str | None = None,
+        timeout: float = 60.0,
+        seen: set[str] | None = None,
+    ) -> None:
+        """`seen` is told every value that was decrypted, for those who have to hide them."""
         self._environ = dict(environ)
+        self._seen = seen
         self._cwd = cwd
         self._timeout = timeout
 
@@ -90,6 +100,7 @@ class Sops:
                 clear = json.loads(self.decrypt(json.dumps(obj).encode(), "json", "json"))
             except BuildError as why:
                 raise _about(why, f"failed to decrypt and format '{_name(obj)}' {obj.get('kind')} data") from None
+            self._tell(obj, clear)
             clear.pop("sops", None)
             return dict(clear)
         if obj.get("kind") == "Secret" and isinstance(obj.get("data"), dict):
@@ -123,7 +134,25 @@ class Sops:
             raise BuildError(f"cannot decrypt file with size ({size} bytes) exceeding limit ({MAX_FILE})")
         with open(path, "rb") as file:
             text = file.read()
-        return self.decrypt(text, kind, kind) if is_encrypted_text(text, kind) else None
+        if not is_encrypted_text(text, kind):
+            return None
+        clear = self.decrypt(text, kind, kind)
+        if self._seen is not None and kind in ("yaml", "json"):
+            self._tell(_documents(text), _documents(clear))
+        return clear
+
+    def _tell(self, encrypted: Any, clear: Any) -> None:
+        """Adds what is ciphertext in one of two values to what was seen of the other."""
+        if self._seen is None:
+            return
+        if isinstance(encrypted, dict) and isinstance(clear, dict):
+            for key in encrypted.keys() & clear.keys():
+                self._tell(encrypted[key], clear[key])
+        elif isinstance(encrypted, list) and isinstance(clear, list):
+            for one, other in zip(encrypted, clear, strict=False):
+                self._tell(one, other)
+        elif is_ciphertext(str(encrypted)) and not isinstance(clear, (dict, list)):
+            self._seen.add(str(clear))
 
     def decrypt(self, text: bytes, kind: str, out: str) -> bytes:
         """A text of format `kind` in the clear, in format `out`. Raises BuildError."""
@@ -155,6 +184,15 @@ class Sops:
         if done.returncode:
             raise BuildError(_explain(done, kind, out))
         return done.stdout
+
+
+def _documents(text: bytes) -> list[Any]:
+    from pyflux.ui.yamlin import YamlError, load_all
+
+    try:
+        return load_all(text, strict=False)
+    except YamlError:
+        return []
 
 
 def _name(obj: Obj) -> str:

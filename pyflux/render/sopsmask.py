@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyflux.render.overlay import BuildError
+from pyflux.ui.yamlin import YamlError, load_all
 from pyflux.ui.yamlout import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 Obj = dict[str, Any]
 
 MASK = "**SOPS**"
 CIPHERTEXT = "ENC[AES256_GCM,data:"
+SHORTEST = 6
+"""Characters of a decrypted value that is hidden wherever it comes up: a shorter one is a word like any other."""
+
 _DOCKER = "kubernetes.io/dockerconfigjson"
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
@@ -104,3 +112,50 @@ def decode(text: str) -> bytes:
     if size % 4:
         raise ValueError(f"illegal base64 data at input byte {len(text) - size % 4}")
     return base64.b64decode("".join(text.split()))
+
+
+def forms(texts: Iterable[str]) -> list[str]:
+    """What to look for to find texts, longest first: themselves, the values in one that is YAML, and their base64."""
+    found: set[str] = set()
+    for text in texts:
+        for value in (text, *_values_in(text)):
+            stripped = value.strip()
+            if len(stripped) >= SHORTEST:
+                found |= {stripped, _encode(value), _encode(stripped)}
+    return sorted(found, key=len, reverse=True)
+
+
+def _values_in(text: str) -> Iterator[str]:
+    """The values of a YAML text that holds mappings, and of lines such as `name=value`."""
+    try:
+        found = [document for document in load_all(text, strict=False) if isinstance(document, (dict, list))]
+    except YamlError:
+        found = []
+    yield from _leaves(found)
+    if not found:
+        yield from (line.partition("=")[2] for line in text.splitlines())
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def hide(value: Any, hidden: Sequence[str]) -> Any:
+    """A value with a fingerprint in the place of each of the texts `hidden`, which are longest first."""
+    if isinstance(value, dict):
+        return {key: hide(item, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hide(item, hidden) for item in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and str(value) in hidden:
+        return hide(str(value), hidden)
+    if isinstance(value, str):
+        for text in hidden:
+            if text in value:
+                value = value.replace(text, f"*** ({hashlib.sha256(text.encode()).hexdigest()[:8]})")
+    return value

@@ -269,6 +269,58 @@ def test_the_difference_of_a_whole_repository_hides_what_it_decrypts(fleet: Path
     assert "db://u:*** (" in out
 
 
+VALUES = f"""\
+apiVersion: v1
+kind: Secret
+metadata: {{name: values}}
+stringData:
+  values.yaml: |
+    word: {CLEAR}
+    pin: 123456
+"""
+CODED = "{word: '{{ .Values.word | b64enc }}', pin: '{{ .Values.pin }}', plain: '{{ .Values.word }}'}"
+
+
+def test_what_is_in_a_decrypted_text_is_hidden_too(fleet: Path, keys: Keys) -> None:
+    """Values of a values file, base64 of a value, objects that are no Secrets, patches, errors."""
+    chart = FLEET["charts/web/templates/config.yaml"]
+    apps = FLEET["cluster/apps.yaml"].replace("name: plain, valuesKey: password, targetPath: word", "name: values")
+    assert apps != FLEET["cluster/apps.yaml"]
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: open}\ndata: {word: correct-horse, other: seen}\n"
+    patch = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: patched}\ndata: {patch: 'the-patch'}\n"
+    fill(
+        fleet,
+        {
+            "cluster/apps.yaml": apps,
+            "charts/web/templates/config.yaml": chart.replace("{word: '{{ .Values.word }}'}", CODED),
+            "secrets/values.yaml": keys.encrypt(VALUES, "yaml", *ONLY_DATA),
+            "secrets/open.yaml": keys.encrypt(config, "yaml", "--encrypted-regex", "^word$"),
+            "secrets/patched.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: patched}\n",
+            "secrets/patch.yaml": keys.encrypt(patch, "yaml", "--encrypted-regex", "^patch$"),
+            "secrets/kustomization.yaml": (
+                "resources: [plain.yaml, values.yaml, open.yaml, patched.yaml]\npatches: [{path: patch.yaml}]\n"
+            ),
+        },
+    )
+    clear = (CLEAR, base64.b64encode(CLEAR.encode()).decode(), "123456", "correct-horse", "the-patch")
+    code, out, err = in_fleet(fleet, "build", "all", "--decrypt", **keys.environ)
+    assert (code, err) == (0, "")
+    assert all(text in out for text in clear)
+    for form in ("unified", "json", "markdown", "html"):
+        code, out, err = in_fleet(fleet, "diff", "all", "--decrypt", f"--output={form}", **keys.environ)
+        assert (code, err) == (1, "")
+        assert [text for text in clear if text in out] == []
+        assert "seen" in out
+    fill(fleet, {"charts/web/templates/fails.yaml": '{{ fail (printf "no %s" .Values.word) }}\n'})
+    for words in (["build", "all"], ["test"], ["diff", "all"], ["graph", "-o", "html", "--from", "HEAD"]):
+        code, out, err = in_fleet(fleet, *words, "--decrypt", **keys.environ)
+        assert "no *** (" in out + err
+        assert [text for text in clear if text in err] == []
+        assert words[0] == "build" or [text for text in clear if text in out] == []
+    kept = [path.read_text() for path in (fleet.parent / "cache").rglob("*") if path.is_file()]
+    assert [text for text in clear if any(text in found for found in kept)] == []
+
+
 def test_a_whole_repository_without_the_key_or_the_program(fleet: Path, keys: Keys, tmp_path: Path) -> None:
     other = Keys(tmp_path / "other")
     code, out, err = in_fleet(fleet, "build", "all", "--decrypt", **other.environ)

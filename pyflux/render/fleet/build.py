@@ -25,6 +25,7 @@ from pyflux.render.fleet.model import (
     Unavailable,
     Undefined,
     Unit,
+    decrypted,
     id_of,
     is_kustomization,
     is_release,
@@ -33,6 +34,7 @@ from pyflux.render.fleet.model import (
 from pyflux.render.fleet.snapshot import WorkTree, normal
 from pyflux.render.ignore import FILE, Ignore, defaults, for_bucket, for_source
 from pyflux.render.shape import misshapen, usable
+from pyflux.render.sopsmask import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +96,7 @@ class Options:
         progress: Callable[[Unit], None] | None = None,
         helm: bool = True,
         sops: Sops | None = None,
+        seen: set[str] | None = None,
         scratch: str | None = None,
     ) -> None:
         self.checkout = checkout
@@ -109,6 +112,8 @@ class Options:
         self.helm = helm
         self.sops = sops
         """Decrypts what Kustomizations with `spec.decryption` hold; None leaves it encrypted."""
+        self.decrypted = set() if seen is None else seen
+        """What it has decrypted so far."""
         self.scratch = scratch
         """A folder for what has to be written out, removed by its owner."""
 
@@ -147,6 +152,7 @@ class _Builder:
         self.options = options
         self.workers = workers
         self.cluster = Cluster(entry.path)
+        self.cluster.decrypted = options.decrypted
         self.own = source_ids(entry)
         self.urls = [str((usable(source).get("spec") or {}).get("url") or "") for source in entry.sources]
         self.snapshots: dict[str, Snapshot] = {options.checkout.folder: options.checkout}
@@ -179,6 +185,11 @@ class _Builder:
                 waiting += self._finish_some(running)
         for snapshot in self.snapshots.values():
             snapshot.keep()
+        if self.options.sops is not None:
+            # a chart may say anything when it fails
+            hidden = decrypted([self.cluster])
+            for unit in self.cluster.units.values():
+                unit.error, unit.skipped = hide(unit.error, hidden), hide(unit.skipped, hidden)
         return self.cluster
 
     def _finish_some(self, running: dict[Future[Rendered], Unit]) -> list[Unit]:

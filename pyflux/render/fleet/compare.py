@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyflux.render.fleet import danger
-from pyflux.render.fleet.model import Cluster, Obj, ObjectId, Unit, id_of, secret_texts, show_id
+from pyflux.render.fleet.model import Cluster, Obj, ObjectId, Unit, decrypted, id_of, show_id
+from pyflux.render.sopsmask import hide
 from pyflux.ui.yamlout import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-_SHORTEST = 6
-"""Characters of a decrypted value that is hidden wherever it comes up: a shorter one is a word like any other."""
 
 CREATED, CHANGED, REMOVED = "created", "changed", "removed"
 ORPHANED = "orphaned"
@@ -136,7 +134,7 @@ def mask(obj: Obj, hidden: Sequence[str] = ()) -> Obj:
     Of anything else as it is, but for texts with one of the `hidden` ones in them.
     """
     if obj.get("kind") != "Secret" or obj.get("apiVersion") != "v1":
-        return obj if not hidden else {key: _hide(value, hidden) for key, value in obj.items()}
+        return obj if not hidden else hide(obj, hidden)
     masked = dict(obj)
     # the name salts the fingerprint: equal values of two Secrets do not show as equal
     salt = show_id(id_of(obj))
@@ -149,38 +147,12 @@ def mask(obj: Obj, hidden: Sequence[str] = ()) -> Obj:
     return masked
 
 
-def _hide(value: Any, hidden: Sequence[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _hide(item, hidden) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(item, hidden) for item in value]
-    if isinstance(value, str):
-        for text in hidden:
-            if text in value:
-                value = value.replace(text, f"*** ({hashlib.sha256(text.encode()).hexdigest()[:8]})")
-    return value
-
-
-def _decrypted(clusters: Iterable[Cluster]) -> list[str]:
-    """Values of Secrets that were decrypted, longest first, less what is too short to be one."""
-    found = {
-        text.strip()
-        for cluster in clusters
-        for unit in cluster.units.values()
-        if unit.private
-        for obj in unit.indexed
-        if obj.get("kind") == "Secret"
-        for text in secret_texts(obj).values()
-    }
-    return sorted((text for text in found if len(text) >= _SHORTEST), key=len, reverse=True)
-
-
 def compare(old: Sequence[Cluster], new: Sequence[Cluster], noise: Noise | None = None) -> list[Comparison]:
     """Each cluster of either side against its counterpart, by entry point."""
     before = {cluster.path: cluster for cluster in old}
     after = {cluster.path: cluster for cluster in new}
     rules = noise or Noise()
-    hidden = _decrypted((*old, *new))
+    hidden = decrypted((*old, *new))
     return [
         _compare(path, before.get(path) or Cluster(path), after.get(path) or Cluster(path), rules, hidden)
         for path in sorted({*before, *after})
@@ -277,7 +249,8 @@ def _change(
         mask(before, hidden) if before is not None else None,
         mask(after, hidden) if after is not None else None,
     )
-    change.dangers = danger.judge(action, old[1] if old else None, new[1] if new else None, unit)
+    found_dangers = danger.judge(action, old[1] if old else None, new[1] if new else None, unit)
+    change.dangers = [danger.Danger(rule, hide(reason, hidden)) for rule, reason in found_dangers]
     return change
 
 

@@ -7,10 +7,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
-from pyflux.render.sopsmask import is_ciphertext
+from pyflux.render.sopsmask import forms, is_ciphertext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Obj = dict[str, Any]
 ObjectId = tuple[str, str, str]
@@ -120,12 +120,25 @@ class Cluster:
         self.units: dict[ObjectId, Unit] = {}
         self.index: dict[ObjectId, Obj] = {}
         """ConfigMaps, Secrets and Flux objects of all units, for references."""
+        self.decrypted: set[str] = set()
+        """Values that were decrypted for it."""
         self.strict = True
         """Whether a variable that is not set is an error."""
 
     def ordered(self) -> list[Unit]:
         """Kustomizations, then HelmReleases, each by namespace and name."""
         return sorted(self.units.values(), key=lambda unit: (unit.kind == HELM_RELEASE, unit.namespace, unit.name))
+
+
+def decrypted(clusters: Iterable[Cluster]) -> list[str]:
+    """What to hide of what was decrypted for clusters, longest first."""
+    found = {text for cluster in clusters for text in cluster.decrypted}
+    for cluster in clusters:
+        for unit in cluster.units.values():
+            for obj in unit.indexed if unit.private else ():
+                if obj.get("kind") == "Secret":
+                    found.update(secret_texts(obj).values())
+    return forms(found)
 
 
 def is_kustomization(obj: Obj) -> bool:

@@ -104,6 +104,7 @@ def options_for(
     folder = default_folder(dict(env.environ))
     fetcher = Fetcher(env, offline=call.bool("offline"), cache=folder, scratch=scratch)
     cache = cache or cache_for(env, call)
+    seen: set[str] = set()
     return Options(
         files or WorkTree(checkout.folder, cache),
         cache,
@@ -112,16 +113,17 @@ def options_for(
         remotes=checkout.remotes,
         local=local_sources(call),
         progress=progress,
-        sops=_sops(env) if call.bool("decrypt") else None,
+        sops=_sops(env, seen) if call.bool("decrypt") else None,
+        seen=seen,
         scratch=scratch,
     )
 
 
-def _sops(env: Env) -> Sops:
+def _sops(env: Env, seen: set[str]) -> Sops:
     from pyflux.render.sops import Sops, program
 
     program(env.environ)
-    return Sops(env.environ)
+    return Sops(env.environ, seen=seen)
 
 
 @contextmanager
