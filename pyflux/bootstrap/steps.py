@@ -9,6 +9,7 @@ from pyflux.bootstrap import cluster, manifests
 from pyflux.bootstrap.plan import COMPONENTS_FILE, KUSTOMIZATION_FILE, KUSTOMIZATION_NAMES, SYNC_FILE
 from pyflux.bootstrap.waiting import wait_ready
 from pyflux.errors import PyfluxError
+from pyflux.git.deadline import OutOfTime, within
 from pyflux.git.errors import GitError, NotFastForward
 from pyflux.git.workcopy import Person
 
@@ -45,6 +46,12 @@ class Hooks:
     """Completes the secret's options, given the entries of the secret that is there."""
 
 
+def _way_out(why: GitError) -> str:
+    if isinstance(why, OutOfTime):
+        return "the Git server took too long; --timeout allows more time"
+    return why.hint
+
+
 class Bootstrap:
     """One run over one repository and one cluster."""
 
@@ -73,9 +80,10 @@ class Bootstrap:
         log = self.env.log
         log.action(f'cloning branch "{self.work.branch}" from Git repository "{self.work.shown}"')
         try:
-            self.work.refresh(sleep=self.env.sleep)
+            with within(self.env.kube.timeout):
+                self.work.refresh(sleep=self.env.sleep)
         except GitError as why:
-            raise type(why)(f"failed to clone repository: {why.message}", hint=why.hint) from None
+            raise type(why)(f"failed to clone repository: {why.message}", hint=_way_out(why)) from None
         log.success("cloned repository")
 
     def _commit_and_push(self, subject: str, what: str, files: Callable[[], Mapping[str, bytes]]) -> None:
@@ -89,7 +97,8 @@ class Bootstrap:
             log.success(f'committed {what} manifests to "{self.work.branch}" ("{commit}")')
             log.action(f'pushing {what} manifests to "{self.work.shown}"')
             try:
-                self.work.push()
+                with within(self.env.kube.timeout):
+                    self.work.push()
                 return
             except NotFastForward as why:
                 if attempt == _PUSH_ATTEMPTS - 1:
@@ -97,9 +106,10 @@ class Bootstrap:
                         f"failed to push {what} manifests: {why.message}", hint="run the command again"
                     ) from None
                 log.waiting("git conflict detected, retrying with a fresh clone")
-                self.work.refresh(sleep=self.env.sleep)
+                with within(self.env.kube.timeout):
+                    self.work.refresh(sleep=self.env.sleep)
             except GitError as why:
-                raise type(why)(f"failed to push {what} manifests: {why.message}", hint=why.hint) from None
+                raise type(why)(f"failed to push {what} manifests: {why.message}", hint=_way_out(why)) from None
 
     def _commit(self, subject: str, files: Mapping[str, bytes]) -> str:
         options = self.plan.commit

@@ -81,6 +81,11 @@ class Remote:
         return self._from_server(text) if text else GitUnreachable(f"{self.url.shown} closed the connection")
 
     def _protocol(self, why: Exception) -> GitError:
+        cause = why.__cause__ or why.__context__
+        if type(cause).__module__.startswith("urllib3."):
+            from pyflux.git.connections import network_error
+
+            return network_error(self.url, cause or why)
         return self._from_server(self._hide(str(why)))
 
     def _from_server(self, text: str) -> GitError:

@@ -24,6 +24,8 @@ _LONGEST_WAIT = 60.0
 _BUSY = frozenset({500, 502, 503, 504})
 _MAX_PAGES = 200
 _MAX_BODY = 32 << 20
+_NO_JSON = object()
+"""Stands for the data of an answer that is something else, such as a page for people."""
 
 
 class ApiError(PyfluxError):
@@ -109,6 +111,12 @@ class Rest:
                 )
             self._sleep(wait)
         if answer.status < 300 or (absent and answer.status == 404):
+            if answer.data is _NO_JSON and answer.status < 300:
+                raise ApiError(
+                    f"{what}: {self.title} at {self._url.shown} answers with a page instead of data",
+                    status=answer.status,
+                    hint="check the host name: a login page or another site may be in its place",
+                )
             return answer
         raise self._refusal(answer, what, needs)
 
@@ -198,7 +206,7 @@ def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except ValueError:
-        return None
+        return _NO_JSON
 
 
 def _message(data: Any) -> str:

@@ -102,6 +102,19 @@ def test_refusals(api: Api, status: int, data: Any, words: list[str]) -> None:
     assert len(api.calls) == 1
 
 
+def test_a_page_for_people_is_no_answer(api: Api) -> None:
+    """A login page of a single sign-on, or another site at the host name."""
+    api.answer = lambda _m, _p: (200, b"<html>log in</html>", {})
+    with pytest.raises(ApiError) as caught:
+        client(api).call("GET", "/x", what="looking")
+    assert caught.value.message == f"looking: Hub at {api.url}/api answers with a page instead of data"
+    assert "host name" in caught.value.hint
+    api.answer = lambda _m, _p: (404, b"404 page not found", {})
+    assert client(api).call("GET", "/x", what="looking", absent=True).status == 404
+    api.answer = lambda _m, _p: (204, b"", {})
+    assert client(api).call("DELETE", "/x", what="removing").data is None
+
+
 def test_absent_is_an_answer(api: Api) -> None:
     api.answer = lambda _m, _p: (404, {}, {})
     assert client(api).call("GET", "/x", what="looking", absent=True).status == 404

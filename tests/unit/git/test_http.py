@@ -111,6 +111,25 @@ def test_statuses(
     assert "bearer-secret" not in caught.value.message
 
 
+def test_an_answer_that_is_cut_off(scripted: tuple[ThreadingHTTPServer, type[_Scripted], str]) -> None:
+    _, handler, url = scripted
+
+    def cut(self: _Scripted) -> None:
+        self.seen.append((self.path, ""))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"001e# service=git-upload-pack\n0000")
+        self.close_connection = True
+
+    handler.do_GET = cut  # type: ignore[method-assign]
+    with pytest.raises(GitUnreachable) as caught:
+        list_refs(url, Auth())
+    assert caught.value.message == f"the connection to {url} broke"
+    assert len(handler.seen) == 3
+
+
 def test_a_redirect_elsewhere_gets_no_credentials(scripted: tuple[ThreadingHTTPServer, type[_Scripted], str]) -> None:
     server, handler, url = scripted
     seen: list[str] = []
