@@ -159,17 +159,19 @@ def compare(old: Sequence[Cluster], new: Sequence[Cluster], noise: Noise | None 
     ]
 
 
-Located = dict[ObjectId, tuple[Unit, Obj]]
+Located = dict[tuple[ObjectId, str], tuple[Unit, Obj]]
+"""By id and API group: kinds of two groups may have one name."""
 
 
 def _compare(path: str, old: Cluster, new: Cluster, noise: Noise, hidden: Sequence[str]) -> Comparison:
     result = Comparison(path)
     passed = _blind(old, new, result) | _equal(old, new)
     before, after = _located(old, passed), _located(new, passed)
-    for identity in sorted({*before, *after}, key=lambda found: (found[1], found[0], found[2])):
+    for place in sorted({*before, *after}, key=lambda found: (found[0][1], found[0][0], found[0][2], found[1])):
+        identity = place[0]
         if noise.ignores(identity):
             continue
-        change = _change(identity, before.get(identity), after.get(identity), new, noise, hidden)
+        change = _change(identity, before.get(place), after.get(place), new, noise, hidden)
         if change is not None:
             result.changes.append(change)
             result.images += _images(change)
@@ -210,7 +212,7 @@ def _equal(old: Cluster, new: Cluster) -> set[ObjectId]:
 
 def _located(cluster: Cluster, passed: set[ObjectId]) -> Located:
     return {
-        id_of(obj): (unit, obj)
+        (id_of(obj), str(obj.get("apiVersion") or "").rpartition("/")[0]): (unit, obj)
         for unit in cluster.units.values()
         if unit.id not in passed
         for obj in unit.objects

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
@@ -223,13 +224,24 @@ class Fetcher:
         archives = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".tgz")]
         if not archives:
             raise Unavailable(f"chart {chart} {version} of {url}: nothing was downloaded")
-        if not kept:
-            return archives[0]
-        os.makedirs(self._cache, mode=0o700, exist_ok=True)
-        part = f"{kept}.{os.getpid()}"
-        shutil.move(archives[0], part)
+        return _moved(archives[0], kept) if kept else archives[0]
+
+
+def _moved(archive: str, kept: str) -> str:
+    """Where an archive is in the end: where it was, if the cache cannot be written."""
+    part = ""
+    try:
+        os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=os.path.dirname(kept))
+        with os.fdopen(handle, "wb") as target, open(archive, "rb") as source:
+            shutil.copyfileobj(source, target)
         os.replace(part, kept)
-        return kept
+    except OSError:
+        if part:
+            with suppress(OSError):
+                os.unlink(part)
+        return archive
+    return kept
 
 
 def _wanted(spec: Obj) -> str:

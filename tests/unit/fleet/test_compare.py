@@ -163,3 +163,18 @@ def test_reports_hold_markup_from_the_repository_as_text(repository: Repository,
     assert "&lt;script&gt;" in page
     assert "````diff" in report.markdown([found], 0)
     assert "more lines" in report.unified([found], 3)
+
+
+def test_kinds_of_two_groups_with_one_name(repository: Repository, another: Make) -> None:
+    """The second of two objects does not stand before the first."""
+    things = "".join(
+        f"---\napiVersion: {group}.example.com/v1\nkind: Service\nmetadata: {{name: web, namespace: web}}\n"
+        f"spec: {{size: {size}}}\n"
+        for group, size in (("a", 1), ("b", 2))
+    )
+    two = another("two")
+    repository.put("apps/things.yaml", things)
+    two.put("apps/things.yaml", things.replace("size: 1", "size: 3"))
+    (change,) = difference(repository, two).changes
+    assert (change.title, change.action) == ("Service/web/web", "changed")
+    assert "-  size: 1\n+  size: 3\n" in change.diff()
