@@ -25,7 +25,7 @@ MAX_WALKED = 100_000
 """Files that are looked at for the identity of one folder."""
 
 MAX_HASHED = 128 << 20
-"""Bytes that are read in one run for the identities of one source."""
+"""Bytes that are read in one run for the identities of one source's folders, and of one file."""
 
 _GIT = ".git"
 _MAX_KNOWN = 400_000
@@ -117,7 +117,7 @@ class WorkTree:
             return ""
         if stat.S_ISDIR(state.st_mode):
             return self._tree(path)
-        return self._blob(path, state) if stat.S_ISREG(state.st_mode) else None
+        return self._blob(path, state, alone=True) if stat.S_ISREG(state.st_mode) else None
 
     def _is_plain(self, folder: str) -> bool:
         known = self._plain.get(folder)
@@ -159,8 +159,11 @@ class WorkTree:
         identity = self._found[path] = self._blob(path, state)
         return b"100755" if state.st_mode & 0o100 else b"100644", identity
 
-    def _blob(self, path: str, state: os.stat_result) -> str:
-        """A file's identity, from its content only where it may have changed since the last time."""
+    def _blob(self, path: str, state: os.stat_result, *, alone: bool = False) -> str:
+        """A file's identity, from its content only where it may have changed since the last time.
+
+        One that is asked for `alone` is about to be read anyway: it is not for a large folder to spoil that.
+        """
         if self._known is None:
             stored: Any = self._cache.get(self._key) if self._cache is not None else None
             self._known = stored if isinstance(stored, dict) else {}
@@ -168,9 +171,9 @@ class WorkTree:
         known = self._known.get(path)
         if known is not None and known[0] == shown:
             return known[1]
-        if self._hashed + state.st_size > MAX_HASHED:
+        if state.st_size + (0 if alone else self._hashed) > MAX_HASHED:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
-        self._hashed += state.st_size
+        self._hashed += 0 if alone else state.st_size
         now = time.time_ns()
         with open(os.path.join(self._folder, path), "rb") as file:
             identity = _digest(b"blob", file.read())

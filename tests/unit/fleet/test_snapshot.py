@@ -142,6 +142,16 @@ def test_a_folder_with_more_than_a_repository_holds_has_no_identity(
     assert tree.identity("apps/web") == WorkTree(str(folder)).identity("apps/web") is not None
 
 
+def test_a_large_folder_does_not_spoil_what_is_asked_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {name: WorkTree(str(folder)).identity(name) for name in FILES}
+    monkeypatch.setattr("pyflux.render.fleet.snapshot.MAX_HASHED", 8)
+    tree = WorkTree(str(folder))
+    assert tree.identity("") is None
+    assert {name: tree.identity(name) for name in FILES} == wanted
+    (folder / "README").write_text("longer than that\n")
+    assert WorkTree(str(folder)).identity("README") is None
+
+
 def test_of_a_commit_only_what_is_needed_is_written(folder: Path, tmp_path: Path) -> None:
     into = tmp_path / "into"
     into.mkdir()
