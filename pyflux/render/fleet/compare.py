@@ -165,8 +165,15 @@ Located = dict[tuple[ObjectId, str], tuple[Unit, Obj]]
 
 def _compare(path: str, old: Cluster, new: Cluster, noise: Noise, hidden: Sequence[str]) -> Comparison:
     result = Comparison(path)
-    passed = _blind(old, new, result) | _equal(old, new)
-    before, after = _located(old, passed), _located(new, passed)
+    blind, equal = _blind(old, new, result), _equal(old, new)
+    before, after = _located(old, blind | equal), _located(new, blind | equal)
+    lone = before.keys() ^ after.keys()
+    if lone:
+        # what one unit loses or gains, one that did not change may have all the time
+        for place, found in _located(new, new.units.keys() - (equal - blind)).items():
+            if place in lone:
+                before.setdefault(place, found)
+                after.setdefault(place, found)
     for place in sorted({*before, *after}, key=lambda found: (found[0][1], found[0][0], found[0][2], found[1])):
         identity = place[0]
         if noise.ignores(identity):

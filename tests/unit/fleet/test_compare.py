@@ -178,3 +178,16 @@ def test_kinds_of_two_groups_with_one_name(repository: Repository, another: Make
     (change,) = difference(repository, two).changes
     assert (change.title, change.action) == ("Service/web/web", "changed")
     assert "-  size: 1\n+  size: 3\n" in change.diff()
+
+
+def test_what_another_unit_still_has_is_not_removed(repository: Repository, another: Make) -> None:
+    claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: web}\n"
+    two = another("two")
+    for side in (repository, two):
+        side.put("clusters/prod/both.yaml", kustomization("both", "./both"))
+        side.put("both/claim.yaml", claim)
+    repository.put("apps/claim.yaml", claim)
+    for found in (difference(repository, two), difference(two, repository)):
+        ((title, action),) = [(change.title, change.action) for change in found.changes]
+        assert (title, action) == ("PersistentVolumeClaim/web/data", "changed")
+        assert list(found.dangers()) == []
