@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pyflux.errors import PyfluxError, SilentExit
-from pyflux.render.fleet.build import Options, Place, build
+from pyflux.render.fleet.build import build
 from pyflux.render.fleet.cache import Cache, default_folder
 from pyflux.render.fleet.model import HELM_RELEASE, KUSTOMIZATION, Cluster, ObjectId, Unit
+from pyflux.render.fleet.options import Options, Place
 from pyflux.render.fleet.snapshot import WorkTree
 from pyflux.ui.ending import ending_in_order
 from pyflux.verbs.fleet.sources import Fetcher

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pyflux.render.fleet.build import Options, build
+from pyflux.render.fleet.build import build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.model import Cluster
+from pyflux.render.fleet.options import Options
 from pyflux.render.fleet.snapshot import WorkTree
 
 SYNC = """\

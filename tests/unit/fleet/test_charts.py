@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pyflux.render.fleet.build import Options, Place, build
+from pyflux.render.fleet.build import build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.model import Unavailable, Unit
+from pyflux.render.fleet.options import Options, Place
 from pyflux.render.fleet.snapshot import WorkTree
 
 from .conftest import Repository

@@ -14,10 +14,11 @@ import pytest
 from fleet.conftest import DEPLOYMENT, SETTINGS, Repository, commit, kustomization, write
 from pyflux.git.local import LocalRepository, start
 from pyflux.render import kustomize
-from pyflux.render.fleet.build import Options, build
+from pyflux.render.fleet.build import build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.discover import NoCluster
 from pyflux.render.fleet.model import Cluster, Unit
+from pyflux.render.fleet.options import Options
 from pyflux.render.fleet.snapshot import Snapshot, WorkTree
 
 CHART = {

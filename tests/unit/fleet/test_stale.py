@@ -12,9 +12,10 @@ from fleet.conftest import SETTINGS, Repository, commit, kustomization, write
 from fleet.test_recall import CHART, shown
 from pyflux.git.local import LocalRepository, start
 from pyflux.render import helm, kustomize
-from pyflux.render.fleet.build import Options, build
+from pyflux.render.fleet.build import build
 from pyflux.render.fleet.cache import Cache
 from pyflux.render.fleet.model import Cluster, Unit
+from pyflux.render.fleet.options import Options
 from pyflux.render.fleet.snapshot import WorkTree
 
 OTHER = SETTINGS.replace("settings", "other")
