@@ -16,7 +16,11 @@ from pyflux.git.local import LocalRepository, start
 from pyflux.render.fleet.cache import Cache
 
 SLOW = """\
-import sys, time
+import signal, sys, time
+
+# a test run in the background, or under nohup, hands on that it ignores them
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pyflux.cli.main import run
 from pyflux.render import kustomize
 

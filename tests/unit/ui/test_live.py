@@ -44,7 +44,10 @@ def test_nothing_waited_for_draws_nothing() -> None:
 
 
 _WAITING = """
-import time
+import signal, time
+
+# a test run under nohup hands on that it ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pyflux.env import Env
 from pyflux.ui.live import spinner
 with spinner(Env(), lambda pending: ["waits"]) as show:
