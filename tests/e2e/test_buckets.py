@@ -396,7 +396,7 @@ def test_a_chart_from_a_bucket(store: Store) -> None:
     wait_until("the chart is packaged anew", lambda: packaged(1), 60)
 
 
-def test_a_provider_of_a_cloud_is_refused(store: Store) -> None:
+def test_a_bucket_of_a_cloud_is_refused(store: Store) -> None:
     if not store.world.pair.ours:
         pytest.skip("the official source-controller logs in at clouds")
     store.login()
