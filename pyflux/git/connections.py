@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from pyflux.catalog.clientcert import load_client_certificate
 from pyflux.git.errors import CertificateRefused, GitError, GitUnreachable
 from pyflux.git.proxy import proxy_for
 
@@ -28,19 +29,10 @@ def _context(url: RemoteUrl, auth: Auth) -> ssl.SSLContext | None:
 
 
 def _load_client_certificate(context: ssl.SSLContext, auth: Auth) -> None:
-    """OpenSSL reads certificates from files only: one of mode 0600, gone at once."""
-    import os
-    import tempfile
-
-    handle, path = tempfile.mkstemp(prefix="pyflux-", suffix=".pem")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(auth.client_certificate.rstrip() + b"\n" + auth.client_key)
-        context.load_cert_chain(path)
+        load_client_certificate(context, auth.client_certificate, auth.client_key)
     except ssl.SSLError as why:
         raise GitError(f"the client certificate and its key cannot be used: {why.reason}") from None
-    finally:
-        os.unlink(path)
 
 
 def pool(url: RemoteUrl, auth: Auth, timeout: Any) -> Any:

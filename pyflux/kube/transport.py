@@ -281,34 +281,15 @@ def wrap(sock: socket.socket, target: Target, name: str) -> ssl.SSLSocket:
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if target.cert:
+        from pyflux.catalog.clientcert import load_client_certificate
+
         try:
-            _load_pair(context, target.cert, target.key)
+            load_client_certificate(context, target.cert, target.key)
         except (ssl.SSLError, ValueError):
             raise ConfigError(
                 f"the client certificate for {target.server} cannot be used: it and its key must be PEM and a pair"
             ) from None
     return context.wrap_socket(sock, server_hostname=_ascii(name))
-
-
-def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
-    """Client certificates can only be loaded from files: an anonymous one in memory, or a private temporary one."""
-    import os
-
-    pem = cert + b"\n" + key
-    if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("pyflux", os.MFD_CLOEXEC)
-        try:
-            os.write(handle, pem)
-            context.load_cert_chain(f"/proc/self/fd/{handle}")
-        finally:
-            os.close(handle)
-        return
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile() as file:
-        file.write(pem)
-        file.flush()
-        context.load_cert_chain(file.name)
 
 
 def describe(error: Exception, timeout: float) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
-import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from pyflux.catalog.clientcert import load_client_certificate
 from pyflux.s3.errors import AccessError
 from pyflux.s3.sign import Keys
 
@@ -75,18 +74,11 @@ def context_of(title: str, data: Mapping[str, bytes]) -> ssl.SSLContext:
 
 
 def _show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """OpenSSL reads certificates from files only: one of mode 0600, gone at once."""
-    handle, path = tempfile.mkstemp(prefix="pyflux-", suffix=".pem")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(certificate.rstrip() + b"\n" + key)
-        # an encrypted key must not ask on the terminal
-        context.load_cert_chain(path, password=b"")
+        load_client_certificate(context, certificate, key)
     except (ssl.SSLError, ValueError) as why:
         reason = getattr(why, "reason", None) or "they do not fit together"
         raise AccessError(f"failed to parse TLS certificate and key: {reason}") from None
-    finally:
-        os.unlink(path)
 
 
 def proxy_of(title: str, data: Mapping[str, bytes]) -> str:

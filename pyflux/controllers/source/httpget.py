@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import http.client
-import os
 import ssl
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from pyflux.catalog.clientcert import load_client_certificate
 from pyflux.errors import PyfluxError
 
 if TYPE_CHECKING:
@@ -50,13 +49,7 @@ class Login:
         try:
             context = ssl.create_default_context(cadata=self.ca.decode() if self.ca else None)
             if self.certificate:
-                with tempfile.TemporaryDirectory(prefix="pyflux-") as folder:
-                    names = []
-                    for name, text in (("cert", self.certificate), ("key", self.key)):
-                        names.append(os.path.join(folder, name))
-                        with open(os.open(names[-1], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                            file.write(text)
-                    context.load_cert_chain(*names)
+                load_client_certificate(context, self.certificate, self.key)
         except (ssl.SSLError, ValueError) as why:
             raise HttpError(f"cannot use the TLS data: {why}") from None
         return context
