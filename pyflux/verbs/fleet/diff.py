@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyflux.git.local import LocalRepository
     from pyflux.render.fleet.cache import Cache
     from pyflux.render.fleet.model import Cluster
+    from pyflux.verbs.fleet.common import Checkout
 
 WORK_TREE = ""
 DIFFERS = 1
@@ -79,8 +80,8 @@ def compared(env: Env, call: Call) -> list[Comparison]:
     cache = cache_for(env, call)
     with LocalRepository(path) as repository, scratch_folder() as scratch:
         old, new = _revisions(repository, call)
-        before = _build(env, call, repository, old, scratch, cache)
-        after = _build(env, call, repository, new, scratch, cache)
+        before = _build(env, call, checkout, repository, old, scratch, cache)
+        after = _build(env, call, checkout, repository, new, scratch, cache)
         cache.trim()
         if not before and not after:
             raise NoCluster(
@@ -107,8 +108,15 @@ def _revisions(repository: LocalRepository, call: Call) -> tuple[str, str]:
     return old, to
 
 
-def _build(env: Env, call: Call, repository: LocalRepository, commit: str, scratch: str, cache: Cache) -> list[Cluster]:
-    checkout = checkout_of(call.str("path") or ".")
+def _build(
+    env: Env,
+    call: Call,
+    checkout: Checkout,
+    repository: LocalRepository,
+    commit: str,
+    scratch: str,
+    cache: Cache,
+) -> list[Cluster]:
     files = None
     if commit:
         files = repository.tree(commit, tempfile.mkdtemp(prefix=f"{commit[:8]}-", dir=scratch), cache)
