@@ -11,13 +11,13 @@ import json
 import os
 import tempfile
 import zlib
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pyflux import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_ENTRIES = 60_000
 _FORMAT = "4"
@@ -37,6 +37,22 @@ def default_folder(environ: dict[str, str]) -> str:
 def below(path: str, root: str) -> str:
     """`os.path.relpath`, fast for what lies in `root`; that is a real path."""
     return path[len(root) + 1 :] if path.startswith(root + "/") else os.path.relpath(path, root)
+
+
+@contextmanager
+def written(path: str) -> Iterator[BinaryIO]:
+    """A new private file that is at `path` once all is written, and nowhere where that fails. Raises OSError."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 class Cache:
@@ -93,19 +109,11 @@ class Cache:
         """Keeps a JSON value, whole or not at all."""
         if self._folder is None:
             return
-        path, content = self._path(key), json.dumps(value, separators=(",", ":")).encode()
-        name = ""
-        try:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=os.path.dirname(path))
-            with os.fdopen(handle, "wb") as file:
+        content = json.dumps(value, separators=(",", ":")).encode()
+        with suppress(OSError):
+            with written(self._path(key)) as file:
                 file.write(_sum(content) + content)
-            os.replace(name, path)
             self._added = True
-        except OSError:
-            if name:
-                with suppress(OSError):
-                    os.unlink(name)
 
     def trim(self) -> None:
         """Removes the oldest entries where there are too many; looks only where some were added."""

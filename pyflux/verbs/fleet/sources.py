@@ -11,10 +11,10 @@ import re
 import shutil
 import tempfile
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyflux.errors import PyfluxError
+from pyflux.render.fleet.cache import written
 from pyflux.render.fleet.model import Obj, ObjectId, Unavailable, Undefined, id_of, show_id
 from pyflux.verbs.fleet import buckets
 
@@ -229,17 +229,10 @@ class Fetcher:
 
 def _moved(archive: str, kept: str) -> str:
     """Where an archive is in the end: where it was, if the cache cannot be written."""
-    part = ""
     try:
-        os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=os.path.dirname(kept))
-        with os.fdopen(handle, "wb") as target, open(archive, "rb") as source:
+        with open(archive, "rb") as source, written(kept) as target:
             shutil.copyfileobj(source, target)
-        os.replace(part, kept)
     except OSError:
-        if part:
-            with suppress(OSError):
-                os.unlink(part)
         return archive
     return kept
 
